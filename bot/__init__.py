@@ -1,0 +1,1 @@
+"""What the program does, and the two networks it talks to."""

@@ -1,0 +1,80 @@
+"""The one seam to the providers: send a message, fetch a file, and what can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from dialogs.values import Media, Message
+
+
+class SendError(Exception):
+    """A message did not go out. `code` is the provider's, the text says what it means."""
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+class TryLater(SendError):
+    """Not now: send the same again after `wait`; with `everybody`, the whole sender has to wait."""
+
+    def __init__(
+        self, reason: str, code: str = "", wait: timedelta | None = None, *, everybody: bool = False
+    ) -> None:
+        super().__init__(reason, code)
+        self.wait = wait
+        self.everybody = everybody
+
+
+class Uncertain(SendError):
+    """The provider did not answer in time, or broke off: it may have been delivered."""
+
+
+class Refused(SendError):
+    """The provider will not send this, now or later."""
+
+
+class Gone(Refused):
+    """The person blocked us or does not exist: send nothing more."""
+
+
+class WindowClosed(Refused):
+    """WhatsApp takes only approved templates until the person writes again."""
+
+
+class Moved(SendError):
+    """The conversation has another address now: send the same there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"the chat moved to {address}")
+        self.address = address
+
+
+class Broken(SendError):
+    """The sender itself is not in order (token, account, number): stop it and tell the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a person sent, fetched: the bytes, and the type that the bytes themselves show."""
+
+    content: bytes
+    type: str
+
+
+class Channel(Protocol):
+    """A provider, as the delivery sees it."""
+
+    name: str
+
+    async def send(self, address: str, message: Message) -> str:
+        """Send, and return the provider's id. Raises a SendError that says what may be done."""
+
+    async def fetch(self, media: Media) -> File:
+        """Bring a file that a person sent. Raises a SendError; Refused if too large or no audio."""
+
+    async def close(self) -> None:
+        """Let go of the connections."""

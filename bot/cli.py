@@ -1,0 +1,334 @@
+"""The command `consulta`. Errors are one line each, and say what to do.
+
+Exit 0: done; 1: faults found; 2: wrong use, or input that cannot be read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot import poll as polling
+from bot import settings as settings_module
+from bot import terminal, wiring
+from bot.channel import SendError
+from bot.delivery import now
+from bot.logs import configure
+from bot.settings import Settings, SettingsError, secret
+from dialogs import language_report, script
+from storage import database, forms
+from storage.database import DatabaseError
+from storage.vault import vault
+
+WRONG_USE = 2
+THREADS = 8  # of the web server: a thread waits while another one's transaction is written
+
+
+class Failure(click.ClickException):
+    """What cannot be done, and what to do instead."""
+
+    exit_code = WRONG_USE
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.format_message(), err=True, file=file)
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors that a command may meet into lines that say what to do."""
+
+    @wraps(command)
+    def run(*given: Any, **options: Any) -> Any:
+        try:
+            return command(*given, **options)
+        except (SettingsError, DatabaseError, LookupError) as error:
+            raise Failure(str(error)) from None
+        except SendError as error:
+            raise Failure(f"The provider did not accept this: {error.reason}") from None
+        except OSError as error:
+            name = error.filename or ""
+            raise Failure(f"{name}: {error.strerror or error}".removeprefix(": ")) from None
+
+    return run
+
+
+@click.group()
+@click.version_option(package_name="consulta")
+def main() -> None:
+    """A public consultation by chat: Telegram, WhatsApp and a local page, in Spanish and Maya."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+
+
+# running
+
+
+@main.command()
+@click.option("--port", type=int, help="Where the page is served; else CONSULTA_PORT or 8000.")
+@told
+def demo(port: int | None) -> None:
+    """A fresh database, the pages and the local chat."""
+    with tempfile.TemporaryDirectory(prefix="consulta-demo-") as folder:
+        os.environ.update({"CONSULTA_DATA": folder, "CONSULTA_CHAT": "1"})
+        os.environ.pop("CONSULTA_DATABASE_URL", None)
+        if port:
+            os.environ["CONSULTA_PORT"] = str(port)
+        settings = settings_module.read()
+        _check_port(settings)
+        wiring.open_database(settings).dispose()
+        click.echo(f"url: {settings.address}/chat")
+        click.echo(
+            "· open the url in a browser and talk to the consultation; Ctrl-C ends it", err=True
+        )
+        _serve(settings, worker=True)
+
+
+@main.command()
+@click.option("--chat", is_flag=True, help="Also serve the local chat page at /chat.")
+@told
+def serve(*, chat: bool) -> None:
+    """Everything in one: the web, the delivery and the schedule."""
+    if chat:
+        os.environ["CONSULTA_CHAT"] = "1"
+    _run(worker=True)
+
+
+@main.command()
+@told
+def web() -> None:
+    """HTTP only: messages are taken in; a worker sends."""
+    _run(worker=False)
+
+
+@main.command()
+@told
+def worker() -> None:
+    """Delivery and schedule only."""
+    configure()
+    parts = wiring.build(settings_module.read())
+    with wiring.working(parts):
+        terminal.wait_for_the_end()
+
+
+@main.command()
+@click.option("--take-over", is_flag=True, help="Remove the webhook that is set.")
+@told
+def poll(*, take_over: bool) -> None:
+    """Telegram without a public address: ask for messages instead of being called."""
+    configure()
+    settings = settings_module.read()
+    _need_telegram(settings)
+    polling.run(wiring.build(settings), take_over=take_over)
+
+
+def _run(*, worker: bool) -> None:
+    settings = settings_module.read()
+    _check_port(settings)
+    _check_channels(settings)
+    wiring.open_database(settings).dispose()
+    click.echo(f"url: {settings.address}")
+    _serve(settings, worker=worker)
+
+
+def _serve(settings: Settings, *, worker: bool) -> None:
+    """Start the web server by its WSGI name, so that no import runs backwards."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    os.environ["CONSULTA_WORKER"] = "1" if worker else "0"
+    Granian(
+        "webhooks:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=1,
+        blocking_threads=THREADS,
+        respawn_failed_workers=True,
+        log_level=LogLevels.error,
+    ).serve()
+
+
+def _check_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Failure(
+                f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}). "
+                f"Choose another one: CONSULTA_PORT={settings.port % 65535 + 1}"
+            ) from None
+
+
+def _check_channels(settings: Settings) -> None:
+    """A channel that could take nothing in is said before it is missed."""
+    if settings.telegram_on and not settings.telegram_secret.get_secret_value():
+        raise Failure(
+            "CONSULTA_TELEGRAM_SECRET is missing: without it a forged call looks like Telegram's. "
+            f"Choose one, for instance: CONSULTA_TELEGRAM_SECRET={secrets.token_hex(16)}"
+        )
+    if settings.whatsapp_on and not settings.public_url:
+        raise Failure(
+            "CONSULTA_PUBLIC_URL is missing: Twilio signs its calls over the address it was given. "
+            "Set it to that address, such as https://consulta.example.mx"
+        )
+
+
+def _need_telegram(settings: Settings) -> None:
+    if not settings.telegram_on:
+        raise Failure("CONSULTA_TELEGRAM_TOKEN is missing. @BotFather on Telegram gives you one.")
+
+
+# talking
+
+
+@main.command("chat")
+@click.argument("form", required=False)
+@click.option("--language", type=click.Choice(["es", "yua"]), help="Begin in this language.")
+@told
+def chat_command(form: str | None, language: str | None) -> None:
+    """A conversation in the terminal. FORM: a file; without it, the shipped consultation."""
+    try:
+        terminal.talk(Path(form) if form else None, language)
+    except script.ScriptError as error:
+        raise Failure(str(error)) from None
+
+
+# questionnaires
+
+
+@main.group()
+def form() -> None:
+    """Questionnaires: check, publish."""
+
+
+@form.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@told
+def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Every fault at once; exit 1 if there is one."""
+    found = [(file, _faults(file)) for file in files]
+    if as_json:
+        click.echo(
+            json.dumps([_report(file, faults) for file, faults in found], ensure_ascii=False)
+        )
+    else:
+        for file, faults in found:
+            for fault in faults:
+                click.echo(f"{file}, {fault}", err=True)
+            if not faults:
+                click.echo(f"{file}: no faults")
+    sys.exit(1 if any(faults for _, faults in found) else 0)
+
+
+def _faults(file: Path) -> list[script.Fault]:
+    if not file.is_file():
+        raise Failure(f"{file}: there is no such file.")
+    return script.check(file)[1]
+
+
+def _report(file: Path, faults: list[script.Fault]) -> dict[str, Any]:
+    told = [
+        {name: getattr(fault, name) for name in ("sheet", "row", "name", "problem", "cure")}
+        for fault in faults
+    ]
+    return {"file": str(file), "ok": not faults, "faults": told}
+
+
+@form.command("publish")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--accept-drafts", is_flag=True, help="Publish Maya that nobody has reviewed.")
+@told
+def form_publish(file: Path, *, accept_drafts: bool) -> None:
+    """Make a new version of a questionnaire; running conversations end on theirs."""
+    faults = _faults(file)
+    if faults:
+        raise Failure("\n".join(f"{file}, {fault}" for fault in faults))
+    found = script.read(file)
+    if found.drafts and not accept_drafts:
+        raise Failure(
+            f"{file}: {found.drafts} texts in Maya are drafts that nobody has reviewed. "
+            "Have them reviewed, or say so: --accept-drafts"
+        )
+    engine = wiring.open_database(settings_module.read())
+    with database.writing(engine) as db:
+        front = forms.front(db)
+        first = front is None or front[0] == found.name
+        published = forms.publish(db, file, now(), front=first)
+    click.echo(f"{published.name}, version {published.version}")
+
+
+# language
+
+
+@main.group()
+def language() -> None:
+    """Spanish, Maya, or undecided."""
+
+
+@language.command("evaluate")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@told
+def language_evaluate(folder: Path) -> None:
+    """Measure the detector on labelled texts (TSV: text, label, source, n_words)."""
+    click.echo(language_report.evaluate(folder))
+
+
+# set-up
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@told
+def db_upgrade() -> None:
+    """Bring the tables up to date."""
+    settings = settings_module.read()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    engine = database.connect(settings.url, vault(secret(settings)))
+    before, _ = database.version(engine)
+    database.upgrade(engine)
+    database.check(engine)
+    click.echo(f"database: {before or 'new'} → {database.version(engine)[0]}")
+
+
+@main.group()
+def telegram() -> None:
+    """Connect the bot."""
+
+
+@telegram.command("set-webhook")
+@told
+def telegram_set_webhook() -> None:
+    """Tell Telegram where to bring messages, and introduce the bot in Spanish."""
+    settings = settings_module.read()
+    _need_telegram(settings)
+    _check_channels(settings)
+    if not settings.public_url.startswith("https://"):
+        raise Failure(
+            "CONSULTA_PUBLIC_URL has to begin with https://: Telegram brings messages to no other. "
+            "Without a public address, use: consulta poll"
+        )
+    username = polling.set_webhook(settings)
+    click.echo(f"@{username} → {settings.public_url}/hooks/telegram")
+
+
+if __name__ == "__main__":
+    main()

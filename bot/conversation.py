@@ -1,0 +1,208 @@
+"""One message in: one transaction, no network; and what becomes of it if we fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Literal, assert_never
+
+import structlog
+from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.exc import OperationalError
+
+from bot import timing
+from dialogs import engine as dialog_engine
+from dialogs.asking import Library
+from dialogs.phrases import say
+from dialogs.state import (
+    Begin,
+    Dialog,
+    Effect,
+    End,
+    Keep,
+    Request,
+    Return,
+    Say,
+    SetAside,
+    Speak,
+    Stop,
+    TakeBack,
+)
+from dialogs.values import Inbound, Media, Message, Receipt
+from storage import answers, outbox, people, schema
+from storage.database import vault_of, writing
+from storage.people import Person
+
+log = structlog.get_logger()
+
+Outcome = Literal["kept", "repeated", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where messages are taken in: what it needs besides the message."""
+
+    engine: Engine
+    library: Library
+    front: Callable[[], tuple[str, int]]  # the questionnaire that begins for a newcomer
+    rng: Random
+
+
+def receive(desk: Desk, inbound: Inbound) -> Outcome:
+    """Take a message in: keep the answer and queue the reply, or keep the message if we fail.
+
+    Raises OperationalError when the database is away: the provider has to repeat the call.
+    """
+    try:
+        with writing(desk.engine) as db:
+            return _take(db, desk, inbound)
+    except OperationalError:
+        raise
+    except Exception as error:
+        log.exception("message not processed", channel=inbound.channel, id=inbound.id)
+        with writing(desk.engine) as db:
+            return _keep_for_later(db, desk, inbound, error)
+
+
+def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
+    if inbound.kind == "group":
+        return "kept" if _record(db, inbound, None, "done") else "repeated"
+    person = people.hear(db, inbound, desk.rng)
+    if not _record(db, inbound, person.id, "done"):
+        return "repeated"
+    if inbound.kind in ("blocked", "unblocked"):
+        _shut_out(db, person, inbound)
+        return "kept"
+    if inbound.moved_to:
+        people.move(db, person.id, inbound.moved_to)
+        return "kept"
+    if not timing.may_write_freely(person.heard_at, inbound.at):
+        outbox.release(db, person.id, inbound.at)
+    step(db, desk, person, inbound)
+    return "kept"
+
+
+def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
+    """Move the dialog on and apply what follows."""
+    talk, effects = dialog_engine.hear(person.talk, inbound, desk.library, _fresh(desk, person))
+    for effect in _settling(effects, inbound):
+        _apply(db, person, effect, inbound)
+    people.remember(db, person, talk, inbound.at)
+
+
+def _fresh(desk: Desk, person: Person) -> Dialog:
+    """The dialog for a newcomer; for anybody else it will not be looked at."""
+    if person.talk.dialogs or person.talk.closed:
+        return Dialog("", "", 0)
+    return people.fresh(*desk.front(), desk.rng)
+
+
+def _settling(effects: Sequence[Effect], inbound: Inbound) -> list[Effect]:
+    """The effects, the first message also settling the button press that led to it."""
+    if not inbound.callback:
+        return list(effects)
+    settled: list[Effect] = []
+    callback = inbound.callback
+    for effect in effects:
+        if isinstance(effect, Say) and callback:
+            effect, callback = Say(replace(effect.message, callback=callback)), ""
+        settled.append(effect)
+    return [*settled, Say(Message("", callback=callback))] if callback else settled
+
+
+def _apply(db: Connection, person: Person, effect: Effect, inbound: Inbound) -> None:
+    at = inbound.at
+    match effect:
+        case Say(message):
+            outbox.put(db, person.id, inbound.channel, message, due=at)
+        case Begin(dialog):
+            answers.begin(db, person, dialog, at, mode=inbound.channel)
+        case Keep():
+            answers.keep(db, person, effect, at, inbound.channel)
+            if trait := answers.TRAITS.get(effect.role):
+                people.learn(db, person.id, trait, effect.value)
+        case SetAside(dialog, questions):
+            answers.set_aside(db, dialog, questions, at)
+        case TakeBack(dialog, questions):
+            answers.set_aside(db, dialog, questions, None)
+        case End():
+            answers.end(db, effect, at)
+        case Speak():
+            pass  # the language is part of the talk
+        case Stop():
+            people.stop(db, person.id, at)
+            outbox.drop(db, person.id, "the person asked us to stop")
+        case Return():
+            people.stop(db, person.id, None)
+        case Request(kind):
+            people.ask_for(db, person.id, kind, at)
+        case _:
+            assert_never(effect)
+
+
+def _shut_out(db: Connection, person: Person, inbound: Inbound) -> None:
+    blocked = inbound.kind == "blocked"
+    people.block(db, person.id, inbound.at if blocked else None)
+    if blocked:
+        lanes = (outbox.REPLY, outbox.BROADCAST)
+        outbox.drop(db, person.id, "the person blocked us", lanes=lanes)
+
+
+def _record(
+    db: Connection,
+    inbound: Inbound,
+    person_id: int | None,
+    state: str,
+    error: str | None = None,
+) -> bool:
+    """Note the provider's call; False if it was noted before."""
+    raw = None
+    if state == "failed":
+        content = json.dumps(asdict(inbound), default=str)
+        raw = vault_of(db).hide("inbox.raw", content)
+    noted = people.insert_or_nothing(db, schema.inbox, ["channel", "provider_id"]).values(
+        channel=inbound.channel,
+        provider_id=inbound.id,
+        person_id=person_id,
+        at=inbound.at,
+        state=state,
+        raw=raw,
+        error=error,
+    )
+    return db.execute(noted).rowcount == 1
+
+
+def _keep_for_later(db: Connection, desk: Desk, inbound: Inbound, error: Exception) -> Outcome:
+    """Our fault: keep the message as it came, and say sorry."""
+    person = people.hear(db, inbound, desk.rng)
+    if _record(db, inbound, person.id, "failed", f"{type(error).__name__}: {error}"[:2000]):
+        sorry = Message(say("sorry", person.language), callback=inbound.callback)
+        outbox.put(db, person.id, inbound.channel, sorry, due=inbound.at)
+    return "failed"
+
+
+def rerun(desk: Desk, inbox_id: int, now: datetime) -> Outcome:
+    """Run a message again that failed by our fault. Raises LookupError if there is none such."""
+    inbox = schema.inbox
+    with writing(desk.engine) as db:
+        row = db.execute(
+            delete(inbox)
+            .where(inbox.c.id == inbox_id, inbox.c.state == "failed")
+            .returning(inbox.c.raw)
+        ).one_or_none()
+        if row is None:
+            raise LookupError(f"The inbox has no failed message {inbox_id}.")
+        found = json.loads(vault_of(db).show("inbox.raw", row.raw))
+        media = Media(**found["media"]) if found["media"] else None
+        point = tuple(found["point"]) if found["point"] else None
+        again = Inbound(**{**found, "at": now, "media": media, "point": point, "callback": ""})
+        return _take(db, desk, again)
+
+
+def told(desk: Desk, receipt: Receipt) -> bool:
+    """What the provider says later of a message; False if we know of no such message."""
+    with writing(desk.engine) as db:
+        return outbox.receipt(db, receipt)

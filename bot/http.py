@@ -1,0 +1,110 @@
+"""One pool of connections to a provider, and what its failures mean for a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from bot.channel import Broken, Refused, TryLater, Uncertain
+
+CONNECT = timedelta(seconds=5)  # to reach the provider, or to wait for a free connection
+ANSWER = timedelta(seconds=15)  # for the whole of a call; a provider under load needs seconds
+CONNECTIONS = 64  # at once: more than the rate of either provider keeps busy
+
+NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Pool:
+    """Keeps connections open; they belong to the event loop of the first call."""
+
+    def __init__(self, connect: timedelta = CONNECT, answer: timedelta = ANSWER) -> None:
+        self.connect = connect
+        self.answer = answer
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        answer: timedelta | None = None,
+        largest: int | None = None,
+    ) -> Answer:
+        """One attempt, no redirects followed.
+
+        Raises TryLater if nothing was sent, Uncertain if it may have arrived, Refused if the
+        answer has more bytes than `largest`. No URL stands in these errors: it holds a token.
+        """
+        limits = self._limits(answer or self.answer)
+        call = self._open(url).request(
+            method, url, data=data, headers=headers, allow_redirects=False, timeout=limits
+        )
+        try:
+            async with call as response:
+                return Answer(response.status, response.headers, await _read(response, largest))
+        except NOT_SENT as error:
+            raise TryLater(f"no connection ({type(error).__name__}): nothing was sent") from None
+        except aiohttp.InvalidURL:
+            raise Broken("the provider's address is not a URL: check the settings") from None
+        except TimeoutError:
+            raise Uncertain("no answer in time: it may have been delivered") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Uncertain(f"the connection broke off ({type(error).__name__})") from None
+
+    def _open(self, url: str) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=_proxy(url),
+            )
+        return self._session
+
+    def _limits(self, answer: timedelta) -> aiohttp.ClientTimeout:
+        connect = self.connect.total_seconds()
+        return aiohttp.ClientTimeout(total=connect + answer.total_seconds(), connect=connect)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names (HTTPS_PROXY, NO_PROXY); never to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in ("127.0.0.1", "localhost", "::1") or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+async def _read(response: aiohttp.ClientResponse, largest: int | None) -> bytes:
+    if largest is None:
+        return await response.read()
+    found = bytearray()
+    async for chunk in response.content.iter_any():
+        found += chunk
+        if len(found) > largest:
+            raise Refused(f"the file is larger than {largest:,} bytes")
+    return bytes(found)

@@ -1,0 +1,206 @@
+"""The only place that knows all parts: settings in, parts out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from random import Random, SystemRandom
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Engine, select, update
+
+from bot import delivery
+from bot.channel import Channel
+from bot.chat import Local
+from bot.conversation import Desk
+from bot.delivery import Bell, Post
+from bot.settings import Settings, secret
+from bot.telegram import Telegram
+from bot.whatsapp import WhatsApp
+from dialogs.asking import Library
+from dialogs.phrases import both
+from dialogs.script import Script
+from dialogs.values import Message, message_to_json
+from storage import chats, database, forms, outbox, schema
+from storage.people import insert_or_nothing
+from storage.vault import vault
+
+FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
+TICK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The program, put together."""
+
+    settings: Settings
+    engine: Engine
+    desk: Desk
+    post: Post
+    bell: Bell
+    clock: Callable[[], datetime]
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = delivery.now,
+    rng: Random | None = None,
+    channels: Mapping[str, Channel] | None = None,
+) -> Parts:
+    """The parts for these settings. Opens the database, which has to be up to date."""
+    engine = open_database(settings)
+    bell = Bell()
+    desk = Desk(engine, library(engine, settings), front(engine), rng or SystemRandom())
+    post = Post(
+        engine=engine,
+        channels=_channels(settings, engine) if channels is None else channels,
+        rates={"telegram": settings.telegram_rate, "whatsapp": settings.whatsapp_rate},
+        media=settings.data / "media",
+        clock=clock,
+        bell=bell,
+    )
+    return Parts(settings, engine, desk, post, bell, clock)
+
+
+def open_database(settings: Settings) -> Engine:
+    """The database; a new one is made and given the pilot. DatabaseError if it is behind."""
+    if settings.url.startswith("sqlite:///"):
+        Path(settings.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = database.connect(settings.url, vault(secret(settings)))
+    if database.is_empty(engine):
+        database.upgrade(engine)
+    database.check(engine)
+    seed(engine, datetime.now(UTC))
+    return engine
+
+
+def seed(engine: Engine, now: datetime) -> None:
+    """Give an empty database the shipped online consultation, as a pilot."""
+    with database.reading(engine) as db:
+        if forms.front(db):
+            return
+    shipped = resources.as_file(resources.files("dialogs.forms"))
+    with shipped as folder, database.writing(engine) as db:
+        forms.publish(db, folder / FRONT, now, state="pilot", front=True)
+
+
+def library(engine: Engine, settings: Settings) -> Library:
+    """Scripts as they are published, each read once; and what their labels may name."""
+
+    @lru_cache(maxsize=64)
+    def lookup(form: str, version: int) -> Script:
+        with database.reading(engine) as db:
+            return forms.load(db, form, version)
+
+    return Library(lookup, {"aviso_url": f"{settings.address}/aviso"})
+
+
+def front(engine: Engine) -> Callable[[], tuple[str, int]]:
+    def current() -> tuple[str, int]:
+        with database.reading(engine) as db:
+            found = forms.front(db)
+        if found is None:
+            raise LookupError("No questionnaire is open. Publish one: consulta form publish FILE")
+        return found
+
+    return current
+
+
+def _channels(settings: Settings, engine: Engine) -> Mapping[str, Channel]:
+    """The channels that have credentials, and the local ones."""
+
+    def write(address: str, message: Message) -> int:
+        with database.writing(engine) as db:
+            return chats.write(db, address, message_to_json(message), delivery.now(), mine=False)
+
+    found: dict[str, Channel] = {"chat": Local(write)}
+    if settings.telegram_on:
+        found["telegram"] = telegram(settings)
+    if settings.whatsapp_on:
+        found["whatsapp"] = _whatsapp(settings, engine)
+    return found
+
+
+def telegram(settings: Settings) -> Telegram:
+    """The bot of these settings."""
+    token = settings.telegram_token.get_secret_value()
+    return Telegram(token, settings.telegram_api, settings.data / "media")
+
+
+def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
+    contents = schema.contents
+
+    def recall(key: str) -> str | None:
+        with database.reading(engine) as db:
+            return db.scalar(select(contents.c.sid).where(contents.c.key == key))
+
+    def remember(key: str, sid: str) -> None:
+        with database.writing(engine) as db:
+            db.execute(insert_or_nothing(db, contents, ["key"]).values(key=key, sid=sid))
+            db.execute(update(contents).where(contents.c.key == key).values(sid=sid))
+
+    return WhatsApp(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token.get_secret_value(),
+        settings.whatsapp_from,
+        menu=both("see_choices"),
+        recall=recall,
+        remember=remember,
+        callback=f"{settings.public_url}/hooks/whatsapp" if settings.public_url else "",
+        api=settings.twilio_api,
+    )
+
+
+@contextmanager
+def working(parts: Parts) -> Iterator[None]:
+    """Deliver in a thread of its own, the scheduler ticking in its loop, until the block ends."""
+    if parts.engine.dialect.name == "sqlite":  # one program a file: its leases are the dead's
+        with database.writing(parts.engine) as db:
+            outbox.recover(db, parts.clock(), all_=True)
+    started, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def deliver() -> None:
+        scheduler = _scheduler(parts)
+        scheduler.start()
+        loop.call_soon(started.set)
+        await delivery.work(parts.post, stop)
+        scheduler.shutdown(wait=False)
+        for channel in parts.post.channels.values():
+            await channel.close()
+
+    def run() -> None:
+        loop.run_until_complete(deliver())
+
+    thread = threading.Thread(target=run, name="delivery", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        parts.bell.ring()
+        thread.join()
+        loop.close()
+
+
+def _scheduler(parts: Parts) -> AsyncIOScheduler:
+    """The clock that ticks; what is due stands in the database."""
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    scheduler.add_job(
+        delivery.tick,
+        "interval",
+        seconds=TICK.total_seconds(),
+        args=(parts.post,),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,  # late is better than never
+    )
+    return scheduler

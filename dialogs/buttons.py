@@ -1,0 +1,137 @@
+"""What a button means, however late it is pressed; and what was just offered, if it is typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dialogs import answering, asking, moving, replies
+from dialogs.asking import Library
+from dialogs.moving import Asked, Turn
+from dialogs.phrases import say
+from dialogs.script import Question, Script
+from dialogs.state import Dialog, Say, Speak, Talk, with_top
+from dialogs.values import LANGUAGES, Choice, Inbound, Message
+
+
+def offered(talk: Talk, inbound: Inbound) -> Choice | None:
+    """The thing just offered that a typed number, label, yes or no stands for."""
+    if inbound.kind != "text" or not talk.offered:
+        return None
+    said = replies.plain(inbound.text)
+    for number, choice in enumerate(talk.offered, 1):
+        if said in (str(number), replies.plain(choice.label)):
+            return choice
+    meant = replies.command(inbound.text)
+    if meant == "yes" and len(talk.offered) == 2:
+        return talk.offered[0]
+    declined = len(talk.offered) == 2 or talk.offered[-1].payload.endswith(".again")
+    return talk.offered[-1] if meant == "no" and declined else None
+
+
+def payload(talk: Talk, payload: str, inbound: Inbound, library: Library) -> Turn:
+    if payload in ("=es", "=yua"):
+        return answering.speak(talk, "yua" if payload == "=yua" else "es", library)
+    if payload == "=stay":
+        return moving.ask_again(replace(talk, settled=True, streak=0), library)
+    pressed = _pressed(talk, payload, library)
+    if pressed is None:
+        return moving.ask_again(talk, library, say("old_button", talk.language))
+    return _press(talk, pressed, inbound, library)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button, and what it belongs to."""
+
+    dialog: Dialog
+    question: Question
+    script: Script
+    part: str  # the place of an option, "ok" (done), or "again" (none of these)
+    now: bool  # whether it belongs to the question being asked
+
+
+def _pressed(talk: Talk, payload: str, library: Library) -> Pressed | None:
+    name, _, rest = payload.partition(".")
+    place, _, part = rest.partition(".")
+    for dialog in (*reversed(talk.dialogs), *reversed(talk.closed)):
+        if dialog.id != name or not place.isdecimal():
+            continue
+        script = library.script(dialog)
+        if int(place) >= len(script.questions):
+            return None
+        question = script.questions[int(place)]
+        if part.isdecimal() and int(part) >= len(question.options):
+            return None
+        now = dialog is talk.top and question.name == dialog.at
+        known = now or question.name in dialog.passed
+        return Pressed(dialog, question, script, part, now) if known else None
+    return None
+
+
+def _press(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> Turn:
+    question, part = pressed.question, pressed.part
+    if part == "again":
+        return moving.ask_again(
+            talk, library, say("write_again", talk.language), question_too=False
+        )
+    if question.type == "acknowledge" and part == "ok":
+        return _store(talk, pressed, "OK", say("understood", talk.language), library)
+    if question.type == "select_multiple":
+        return _tick(talk, pressed, inbound, library)
+    if not part.isdecimal():
+        return moving.ask_again(talk, library, say("old_button", talk.language))
+    option = question.options[int(part)]
+    label = asking.words(option.label, pressed.dialog, library, talk.language)
+    return _store(talk, pressed, option.name, label, library)
+
+
+def _tick(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> Turn:
+    """Set or unset a mark; with the done button, the marks are the answer."""
+    question, dialog = pressed.question, pressed.dialog
+    current = dialog.ticked if pressed.now or dialog.ticked else ()
+    marks = current or tuple(dialog.answers.get(question.name, "").split())
+    if pressed.part == "ok":
+        if fault := asking.fault(question, " ".join(marks), dialog, pressed.script):
+            return answering.missed(talk, (dialog, question, pressed.script), library, fault)
+        labels = [
+            asking.words(option.label, dialog, library, talk.language)
+            for option in question.options
+            if option.name in marks
+        ]
+        return _store(talk, pressed, " ".join(marks), ", ".join(labels), library)
+    name = question.options[int(pressed.part)].name if pressed.part.isdecimal() else ""
+    marks = tuple(mark for mark in marks if mark != name) if name in marks else (*marks, name)
+    ticked = replace(dialog, ticked=marks)
+    talk = moving.replaced(talk, dialog, ticked)
+    message = asking.message(question, ticked, library, talk.language)
+    return talk, [Say(replace(message, edits=inbound.pressed))]
+
+
+def _store(talk: Talk, pressed: Pressed, value: str, said: str, library: Library) -> Turn:
+    """Keep what a button says: the answer being asked for, or a correction of an earlier one."""
+    asked = (pressed.dialog, pressed.question, pressed.script)
+    if pressed.question.role == "language" and value in LANGUAGES:
+        talk = replace(talk, language="yua" if value == "yua" else "es", streak=0)
+    if pressed.now:
+        talk, effects = answering.kept(talk, asked, value, said, library)
+    else:
+        talk, effects = _corrected(talk, asked, value, said, library)
+    if pressed.question.role == "language" and talk.language:
+        effects = [Speak(talk.language), *effects]
+    return talk, effects
+
+
+def _corrected(talk: Talk, asked: Asked, value: str, said: str, library: Library) -> Turn:
+    dialog = asked[0]
+    changed, effects = answering.kept_in(asked, value, said, None, talk.language)
+    talk = moving.replaced(talk, dialog, changed)
+    told = say("changed", talk.language, {"label": said})
+    if changed in talk.closed:
+        if asking.next_question(changed, library.script(changed)) is None:
+            return talk, [*effects, Say(Message(told, language=talk.language or "es"))]
+        rest = tuple(other for other in talk.closed if other.id != changed.id)
+        talk = replace(talk, closed=rest, dialogs=(*talk.dialogs, replace(changed, at="")))
+    top = talk.dialogs[-1]
+    talk = with_top(talk, replace(top, at=top.at if top.id != dialog.id else ""))
+    talk, asked_again = moving.go_on(talk, library, told)
+    return talk, [*effects, *asked_again]

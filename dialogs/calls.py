@@ -1,0 +1,408 @@
+"""The functions an expression may call: what each takes, gives and does.
+
+Most are plain functions of values, in a table; those that look at the scope (the time, the
+repeat, labels, attached tables) have a handler each.
+"""
+
+import hashlib
+import math
+import operator
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from dialogs import closures, dates
+from dialogs import functions as do
+from dialogs.closures import Found, Node, Run, Scope, Several, as_number, as_text, as_truth, made
+from dialogs.functions import LogicError, Value, text
+from dialogs.grammar import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a function takes, gives and does.
+
+    `takes` has a word an argument: the kind it is asked for as (several: each answer of a
+    repeat), with ? if it may be missing, * if it repeats, = if "." stands in for it.
+    """
+
+    takes: tuple[str, ...]
+    gives: Literal["text", "number", "truth"]
+    of: Callable[..., Value]
+
+    @property
+    def least(self) -> int:
+        return sum(word[-1] not in "?*=" for word in self.takes)
+
+    @property
+    def most(self) -> float:
+        repeats = any(word.endswith("*") for word in self.takes)
+        return math.inf if repeats else len(self.takes)
+
+
+def _table(gives: Literal["text", "number", "truth"], **rows: Any) -> dict[str, Function]:
+    return {
+        name.strip("_").replace("_", "-"): Function(tuple(takes.split()), gives, of)
+        for name, (takes, of) in rows.items()
+    }
+
+
+FUNCTIONS = {
+    **_table(
+        "truth",
+        boolean=("truth", bool),
+        boolean_from_string=("text", lambda source: source in ("1", "true")),
+        checklist=("number number several*", do.checklist),
+        contains=("text text", lambda source, part: part in source),
+        ends_with=("text text", str.endswith),
+        false=("", lambda: False),
+        is_selected=("text text", do.selected),
+        not_=("truth", operator.not_),
+        regex=("text text", do.regex),
+        selected=("text text", do.selected),
+        starts_with=("text text", str.startswith),
+        true=("", lambda: True),
+        weighted_checklist=("number number value*", do.weighted_checklist),
+    ),
+    **_table(
+        "text",
+        base64_decode=("text", do.base64_decode),
+        concat=("several*", lambda *parts: "".join(map(text, parts))),
+        date=("value", do.to_date),
+        date_time=("value", do.to_date_time),
+        digest=("text text text?", do.digest),
+        format_date=("value text", do.format_date),
+        format_date_time=("value text", do.format_date),
+        join=("text several*", lambda mark, *parts: mark.join(map(text, parts))),
+        normalize_space=("text=", do.normalize_space),
+        selected_at=("text number", do.selected_at),
+        string=("text=", str),
+        substr=("text number number?", do.substr),
+        substring=("text number number?", do.substring),
+        substring_after=("text text", do.substring_after),
+        substring_before=("text text", do.substring_before),
+        translate=("text text text", do.translate),
+    ),
+    **_table(
+        "number",
+        abs=("number", abs),
+        acos=("number", do.total(math.acos)),
+        area=("several several*", do.area),
+        asin=("number", do.total(math.asin)),
+        atan=("number", math.atan),
+        atan2=("number number", math.atan2),
+        ceiling=("number", lambda value: -((-value) // 1) if math.isfinite(value) else value),
+        cos=("number", do.total(math.cos)),
+        count_selected=("text", lambda chosen: float(len(chosen.split()))),
+        decimal_date_time=("value", do.decimal_date_time),
+        decimal_time=("value", do.decimal_time),
+        distance=("several several*", do.distance),
+        exp=("number", do.total(math.exp)),
+        exp10=("number", do.total(lambda value: math.pow(10, value))),
+        floor=("number", lambda value: value // 1 if math.isfinite(value) else value),
+        int=("value", do.to_int),
+        log=("number", do.log),
+        log10=("number", do.log10),
+        max=("several several*", do.greatest),
+        min=("several several*", do.least),
+        number=("number=", float),
+        pi=("", lambda: math.pi),
+        pow=("number number", do.total(math.pow)),
+        round=("number number?", do.round_half_up),
+        sin=("number", do.total(math.sin)),
+        sqrt=("number", do.total(math.sqrt)),
+        string_length=("text=", lambda source: float(len(source))),
+        sum=("several", lambda *values: sum(do.numbers(values), 0.0)),
+        tan=("number", do.total(math.tan)),
+    ),
+}
+
+REFUSED = {
+    "geofence": "use distance()",
+    "id": "write ${name}",
+    "instance": closures.LOOKUP + ", or pulldata(…)",
+    "jr:itext": "write jr:choice-name(${question}, '${question}')",
+    "lang": "labels are in the person's language by themselves",
+    "last": "write count(${repeat})",
+    "local-name": "write ${name}",
+    "name": "write jr:choice-name(${question}, '${question}')",
+    "namespace-uri": "write ${name}",
+    "property": "a chat knows no device: ask for it",
+    "randomize": "write randomize=true in the parameters column",
+    "version": "the version is kept with every answer by itself",
+}
+_CHECKS: Mapping[str, Callable[[str], object]] = {  # of a second argument written out
+    "regex": do.searcher,
+    "format-date": do.date_writer,
+    "format-date-time": do.date_writer,
+}
+
+
+# Making a call
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    given: Sequence[Token]
+    token: Token
+    found: Found
+
+    def node(self, place: int) -> Node:
+        return self.found.node(self.given[place])
+
+    def nodes(self) -> list[Node]:
+        return [self.found.node(token) for token in self.given]
+
+    def error(self, problem: str) -> LogicError:
+        return self.found.error(problem, self.token)
+
+
+def name_or_call(token: Token, found: Found) -> Node:
+    if token.label != "call":
+        return closures.HANDLERS["(name)"](token, found)
+    return _node(Call(str(token.value), list(token), token, found))
+
+
+def prefixed(token: Token, found: Found) -> Node:
+    if token[1].label != "call":
+        raise found.error("a name has no colon: write ${name}", token)
+    return _node(Call(str(token.value), list(token[1]), token[0], found))
+
+
+def _node(call: Call) -> Node:
+    problem = _problem(call.name, len(call.given))
+    if problem and call.found.strict:
+        raise call.error(problem)
+    if problem:
+        return Node("value", _raising(call.error(problem)))
+    if call.name in OVER_SCOPE:
+        return OVER_SCOPE[call.name][2](call)
+    return _apply(call, FUNCTIONS[call.name])
+
+
+def _problem(name: str, count: int) -> str:
+    if name in FUNCTIONS:
+        least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
+    elif name in OVER_SCOPE:
+        least, most, _ = OVER_SCOPE[name]
+    elif name in REFUSED:
+        return f"{name}() cannot be used in a chat: {REFUSED[name]}"
+    else:
+        return f"there is no function {name}(){closures.nearest(name, [*FUNCTIONS, *OVER_SCOPE])}"
+    if least <= count <= most:
+        return ""
+    wanted = f"{least} or more" if most == math.inf else f"{least} to {most}"
+    return f"{name}() takes {least if least == most else wanted} values, not {count}"
+
+
+def _raising(error: LogicError) -> Run:
+    def run(_: Scope) -> Value:
+        raise error
+
+    return run
+
+
+def _apply(call: Call, function: Function) -> Node:
+    takes, nodes = function.takes, call.nodes()
+    if not nodes and takes and takes[0].endswith("="):
+        nodes = [closures.THIS]
+    if call.name in _CHECKS and nodes[1].constant:
+        _CHECKS[call.name](text(nodes[1].run(closures.NOWHERE)))
+    kinds = [takes[min(place, len(takes) - 1)].rstrip("?*=") for place in range(len(nodes))]
+    run = _spread if "several" in kinds else _applied
+    return made(function.gives, run(function.of, kinds, nodes), *nodes)
+
+
+def _applied(of: Callable[..., Value], kinds: list[str], nodes: list[Node]) -> Run:
+    parts = [closures.AS[kind](node) for kind, node in zip(kinds, nodes, strict=True)]
+    match parts:
+        case []:
+            return lambda _: of()
+        case [one]:
+            return lambda scope: of(one(scope))
+        case [one, other]:
+            return lambda scope: of(one(scope), other(scope))
+        case _:
+            return lambda scope: of(*[part(scope) for part in parts])
+
+
+def _spread(of: Callable[..., Value], kinds: list[str], nodes: list[Node]) -> Run:
+    """With each answer of a repeat in its place."""
+    parts = [
+        (kind == "several" and node.several) or closures.single(closures.AS[kind](node))
+        for kind, node in zip(kinds, nodes, strict=True)
+    ]
+    return lambda scope: of(*[value for part in parts for value in part(scope)])
+
+
+# Functions that look at the scope
+
+
+def _if(call: Call) -> Node:
+    """With the `if`s that stand in its last place, as in a list of a hundred towns."""
+    given, branches = call.given, []
+    while True:
+        branches.append((call.found.node(given[0]), call.found.node(given[1])))
+        last = given[2]
+        if (last.label, last.value, len(last)) != ("call", "if", 3):
+            break
+        given = last
+    otherwise = call.found.node(last)
+    tests = [(as_truth(condition), then.run) for condition, then in branches]
+
+    def run(scope: Scope) -> Value:
+        for test, then in tests:
+            if test(scope):
+                return then(scope)
+        return otherwise.run(scope)
+
+    kind = closures.joint(otherwise, *(then for _, then in branches))
+    return made(kind, run, otherwise, *(node for branch in branches for node in branch))
+
+
+def _coalesce(call: Call) -> Node:
+    first, second = call.nodes()
+
+    def run(scope: Scope) -> Value:
+        value = first.run(scope)
+        return second.run(scope) if value == "" or value != value else value
+
+    return made(closures.joint(first, second), run, first, second)
+
+
+def _once(call: Call) -> Node:
+    run = call.node(0).run
+    return Node("value", lambda scope: scope.this or run(scope))
+
+
+def _local(scope: Scope) -> datetime:
+    if scope.now is None:
+        raise LogicError("today() and now() need the time, and none was given")
+    return scope.now.astimezone(scope.zone)
+
+
+def _today(_: Call) -> Node:
+    return Node("text", lambda scope: _local(scope).date().isoformat())
+
+
+def _now(_: Call) -> Node:
+    return Node("text", lambda scope: dates.stamp(_local(scope)))
+
+
+def _position(call: Call) -> Node:
+    if call.found.in_table:
+        raise call.error("position() does not work in […]: write [2] for the second row")
+    if call.given and call.given[0].symbol not in (".", "..") and not call.node(0).question:
+        raise call.error("write position(..)")
+    return Node("number", lambda scope: float(scope.position))
+
+
+def _count(call: Call) -> Node:
+    values = _all_of(call)
+    return Node("number", lambda scope: float(len(values(scope))))
+
+
+def _count_non_empty(call: Call) -> Node:
+    values = _all_of(call)
+    return Node("number", lambda scope: float(sum(value != "" for value in values(scope))))
+
+
+def _all_of(call: Call) -> Several:
+    """Of all instances, even from within the repeat: there count(${repeat}) is how many so far."""
+    node = call.node(0)
+    if node.several is None:
+        raise call.error(
+            f"{call.name}() counts what a repeat holds: write {call.name}(${{repeat}})"
+        )
+    if not node.question:
+        return node.several
+    return lambda scope: (
+        closures.family(node.question, scope.values) or closures.instances(node.question, scope)
+    )
+
+
+def _indexed_repeat(call: Call) -> Node:
+    question, repeat, at = call.nodes()
+    if not (question.question and repeat.question):
+        raise call.error("write indexed-repeat(${question}, ${repeat}, number)")
+    index, name = as_number(at), question.question
+
+    def run(scope: Scope) -> str:
+        place = do.whole(index(scope)) or 1  # unanswered is the first, as in JavaRosa
+        return scope.values.get(f"{name}#{max(place, 1)}", "")
+
+    return Node("text", run)
+
+
+def _choice_name(call: Call) -> Node:
+    chosen, question = as_text(call.node(0)), _question_in_quotes(call)
+
+    def run(scope: Scope) -> str:
+        if scope.label is None:
+            raise LogicError(f"there are no labels at hand for {question}")
+        name = chosen(scope)
+        return scope.label(question, name) if name else ""
+
+    return Node("text", run)
+
+
+def _question_in_quotes(call: Call) -> str:
+    """jr:choice-name() takes its question as '${question}', or as a path in quotes."""
+    match = re.fullmatch(r"\s*(?:\$\{\s*|.*/)([^\s/${}]+)\s*\}?\s*", str(call.given[1].value))
+    if match is None:
+        raise call.error("jr:choice-name() takes the question in quotes, as '${question}'")
+    return closures.answer(match[1], call.given[1], call.found).question
+
+
+def _pulldata(call: Call) -> Node:
+    table = closures.table_name(call.token, call.found)
+    wanted, key, value = (as_text(call.node(place)) for place in (1, 2, 3))
+
+    def run(scope: Scope) -> str:
+        column, sought = key(scope), value(scope)
+        rows = (row for row in closures.rows(table, scope) if row.get(column) == sought)
+        return next(rows, {}).get(wanted(scope), "")
+
+    return Node("text", run)
+
+
+def _chance(call: Call) -> Callable[[Scope], bytes]:
+    """Drawn from the seed and the place in the expression, so that it can be repeated."""
+    place = call.token.span[0]
+    return lambda scope: hashlib.sha256(f"{place} {scope.seed}".encode()).digest()
+
+
+def _random(call: Call) -> Node:
+    chance = _chance(call)
+    return Node("number", lambda scope: int.from_bytes(chance(scope)[:6]) / 2**48)
+
+
+def _uuid(call: Call) -> Node:
+    chance = _chance(call)
+    if not call.given:
+        return Node("text", lambda scope: str(uuid.UUID(bytes=chance(scope)[:16], version=4)))
+    length = as_number(call.node(0))
+    return Node("text", lambda scope: chance(scope).hex()[: max(do.whole(length(scope)) or 0, 0)])
+
+
+OVER_SCOPE: Mapping[str, tuple[int, int, Callable[[Call], Node]]] = {
+    "coalesce": (2, 2, _coalesce),
+    "count": (1, 1, _count),
+    "count-non-empty": (1, 1, _count_non_empty),
+    "current": (0, 0, lambda _: closures.THIS),
+    "if": (3, 3, _if),
+    "indexed-repeat": (3, 3, _indexed_repeat),
+    "jr:choice-name": (2, 2, _choice_name),
+    "now": (0, 0, _now),
+    "once": (1, 1, _once),
+    "position": (0, 1, _position),
+    "pulldata": (4, 4, _pulldata),
+    "random": (0, 0, _random),
+    "today": (0, 0, _today),
+    "uuid": (0, 1, _uuid),
+}
+HANDLERS = {**closures.HANDLERS, "(name)": name_or_call, ":": prefixed}

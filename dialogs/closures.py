@@ -1,0 +1,442 @@
+"""From the tree of an expression to closures over a Scope: names, operators and paths.
+
+A node knows its kind beforehand, so that `${a} = 'x'` compares texts without asking; what does
+not look at the scope is computed once, here.
+"""
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from typing import Any, Literal
+
+from dialogs import functions, grammar
+from dialogs.dates import ZONE
+from dialogs.functions import LogicError, Value, number, text, truth
+from dialogs.grammar import Token
+
+Row = Mapping[str, str]
+Kind = Literal["text", "number", "truth", "value"]
+LOOKUP = "write instance('table')/root/item[name = ${x}]/label"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything an expression may see.
+
+    An answer is "" or absent while unanswered. A question in a repeat has a key an instance,
+    "name#1", "name#2", …, and so has the repeat itself (its values do not matter); the first
+    instance keeps its key even while empty. Dates and times are local, as people say them:
+    "2024-05-06", "2024-05-06T18:30:00.000-06:00".
+    """
+
+    values: Mapping[str, str]
+    this: str = ""  # the answer in question: "." and once()
+    now: datetime | None = None  # aware
+    zone: tzinfo = ZONE
+    position: int = 0  # the instance of the repeat we are in, from 1; 0 outside
+    inside: Collection[str] | None = None  # questions of that repeat; None: all with instances
+    row: Row | None = None  # the choice (or table row) that plain names read
+    label: Callable[[str, str], str] | None = None  # of a question's choice, by their names
+    table: Callable[[str], Sequence[Row]] | None = None  # rows of an attached table or list
+    seed: str = ""  # of random() and uuid(): the same seed gives the same value
+
+
+NOWHERE = Scope({})
+Run = Callable[[Scope], Value]
+Several = Callable[[Scope], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    kind: Kind
+    run: Run
+    several: Several | None = None  # each value, where there can be more than one
+    constant: bool = False
+    question: str = ""  # if it is one's answer
+
+
+THIS = Node("text", lambda scope: scope.this)
+
+
+@dataclass(slots=True)
+class Found:
+    """What compiling an expression needs, and what it gathers on its way."""
+
+    source: str
+    handlers: Mapping[str, "Handler"]  # by the symbol of a token
+    known: Collection[str] | None = None
+    strict: bool = True  # refuse a wrong call now, or only when it is reached
+    names: set[str] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+    in_table: bool = False  # within […] of a lookup
+    depth: int = 0
+
+    def node(self, token: Token) -> Node:
+        self.depth += 1
+        if self.depth > grammar.MAX_DEPTH:
+            raise LogicError(grammar.TOO_DEEP)
+        node = self.handlers.get(token.symbol, _refuse)(token, self)
+        self.depth -= 1
+        return node
+
+    def error(self, problem: str, token: Token) -> LogicError:
+        return LogicError(f"{problem}, at {grammar.place(self.source, token)}")
+
+
+Handler = Callable[[Token, Found], Node]
+
+
+def as_text(node: Node) -> Callable[[Scope], str]:
+    run = node.run
+    return run if node.kind == "text" else lambda scope: text(run(scope))  # type: ignore[return-value]
+
+
+def as_number(node: Node) -> Callable[[Scope], float]:
+    run = node.run
+    return run if node.kind == "number" else lambda scope: number(run(scope))  # type: ignore[return-value]
+
+
+def as_truth(node: Node) -> Callable[[Scope], bool]:
+    run = node.run
+    return run if node.kind == "truth" else lambda scope: truth(run(scope))  # type: ignore[return-value]
+
+
+AS: Mapping[str, Callable[[Node], Run]] = {
+    "text": as_text,
+    "number": as_number,
+    "truth": as_truth,
+    **dict.fromkeys(("value", "several"), lambda node: node.run),
+}
+
+
+def made(kind: Kind, run: Run, *parts: Node) -> Node:
+    """A node of these parts; if none of them looks at the scope, its value is found now."""
+    if not all(part.constant for part in parts):
+        return Node(kind, run)
+    value = run(NOWHERE)
+    return Node(kind, lambda _: value, constant=True)
+
+
+def joint(*nodes: Node) -> Kind:
+    """The kind of what may be any of them."""
+    kinds = {node.kind for node in nodes}
+    return kinds.pop() if len(kinds) == 1 else "value"
+
+
+def single(run: Run) -> Callable[[Scope], Sequence[Value]]:
+    return lambda scope: (run(scope),)
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, names, 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+# Literals and names
+
+
+def _text(token: Token, found: Found) -> Node:
+    value = str(token.value)
+    if re.fullmatch(r"\$\{[^{}]*\}", value):
+        raise found.error(f"'{value}' in quotes is not an answer: take the quotes off", token)
+    return Node("text", lambda _: value, constant=True)
+
+
+def _number(token: Token, _: Found) -> Node:
+    value = float(str(token.value))
+    return Node("number", lambda _: value, constant=True)
+
+
+def _variable(token: Token, found: Found) -> Node:
+    return answer(str(token.value), token, found)
+
+
+def answer(name: str, token: Token, found: Found) -> Node:
+    if found.known is not None and name not in found.known:
+        raise found.error(f"there is no question {name}{nearest(name, found.known)}", token)
+    found.names.add(name)
+    first = f"{name}#1"
+
+    def run(scope: Scope) -> str:
+        if scope.position and (scope.inside is None or name in scope.inside):
+            here = scope.values.get(f"{name}#{scope.position}")
+            return scope.values.get(name, "") if here is None else here
+        value = scope.values.get(name)
+        return scope.values.get(first, "") if value is None else value
+
+    return Node("text", run, several=lambda scope: instances(name, scope), question=name)
+
+
+def instances(name: str, scope: Scope) -> Sequence[str]:
+    """The answers in all instances of a repeat; from inside it, the answer in this one."""
+    if name in scope.values:
+        return (scope.values[name],)
+    if scope.position and (scope.inside is None or name in scope.inside):
+        here = scope.values.get(f"{name}#{scope.position}", "")
+        return (here,) if f"{name}#1" in scope.values else ()
+    return family(name, scope.values)
+
+
+def family(name: str, values: Mapping[str, str]) -> Sequence[str]:
+    if f"{name}#1" not in values:
+        return ()
+    prefix, start = f"{name}#", len(name) + 1
+    found = [
+        (int(key[start:]), value)
+        for key, value in values.items()
+        if key.startswith(prefix) and key[start:].isdecimal() and len(key) < start + 7
+    ]
+    return [value for _, value in sorted(found)]
+
+
+def _column(token: Token, found: Found) -> Node:
+    """A plain name: of the row at hand, or, without one, of an answer."""
+    name = str(token.value)
+    found.columns.add(name)
+
+    def run(scope: Scope) -> str:
+        return (scope.values if scope.row is None else scope.row).get(name, "")
+
+    return Node("text", run)
+
+
+# Operators
+
+
+def _spine(token: Token, symbols: Collection[str]) -> tuple[Token, list[Token]]:
+    """`a + b - c` is ((a + b) - c) in the tree: a, and the operators from left to right."""
+    operators = []
+    while token.symbol in symbols and len(token) == 2:
+        operators.append(token)
+        token = token[0]
+    return token, operators[::-1]
+
+
+def _logical(token: Token, found: Found) -> Node:
+    first, operators = _spine(token, {token.symbol})
+    parts = [found.node(part) for part in (first, *(operator[1] for operator in operators))]
+    tests = tuple(map(as_truth, parts))
+    if len(tests) > 2:
+        every = all if token.symbol == "and" else any
+        return made("truth", lambda scope: every(test(scope) for test in tests), *parts)
+    one, other = tests
+    if token.symbol == "and":
+        return made("truth", lambda scope: one(scope) and other(scope), *parts)
+    return made("truth", lambda scope: one(scope) or other(scope), *parts)
+
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "div": functions.divide,
+    "mod": functions.modulo,
+}
+
+
+def _arithmetic(token: Token, found: Found) -> Node:
+    if len(token) < 2:
+        return _sign(token, found)
+    same = ("+", "-") if token.symbol in ("+", "-") else ("*", "div", "mod")
+    first, operators = _spine(token, same)
+    nodes = [found.node(part) for part in (first, *(operator[1] for operator in operators))]
+    start, *others = map(as_number, nodes)
+    steps = [
+        (_ARITHMETIC[token.symbol], part) for token, part in zip(operators, others, strict=True)
+    ]
+    if len(steps) == 1:
+        ((operation, other),) = steps
+        return made("number", lambda scope: operation(start(scope), other(scope)), *nodes)
+
+    def run(scope: Scope) -> float:
+        result = start(scope)
+        for operation, part in steps:
+            result = operation(result, part(scope))
+        return result
+
+    return made("number", run, *nodes)
+
+
+def _sign(token: Token, found: Found) -> Node:
+    if token.symbol != "-" or not token:
+        raise found.error(f"a value is missing beside {token.symbol}", token)
+    node = found.node(token[0])
+    amount = as_number(node)
+    return made("number", lambda scope: -amount(scope), node)
+
+
+def _equal(left: Value, right: Value) -> bool:
+    """XPath's =: as truths if one is, else as numbers if one is, else as texts."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return truth(left) == truth(right)
+    if isinstance(left, float) or isinstance(right, float):
+        return functions.same_number(number(left), number(right))
+    return left == right
+
+
+Compare = Callable[[Any, Any], bool]
+_ORDERS: Mapping[str, Compare] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TEXTS: Mapping[str, Compare] = {"=": operator.eq, "!=": operator.ne}
+_EQUALITIES: Mapping[str, Compare] = {
+    "=": _equal,
+    "!=": lambda left, right: not _equal(left, right),
+}
+_CONVERT: Mapping[Kind, Callable[[Value], Value]] = {
+    "text": text,
+    "number": number,
+    "truth": truth,
+    "value": lambda value: value,
+}
+
+
+def _comparison(token: Token, found: Found) -> Node:
+    left, right = found.node(token[0]), found.node(token[1])
+    kind, compare = _comparer(token.symbol, {left.kind, right.kind})
+    one, other = AS[kind](left), AS[kind](right)
+    if kind == "truth" or not (left.several or right.several):
+        return made("truth", lambda scope: compare(one(scope), other(scope)), left, right)
+    convert = _CONVERT[kind]
+    ones, others = left.several or single(one), right.several or single(other)
+
+    def run(scope: Scope) -> bool:
+        """True if it is of any pair, where a question has several answers (XPath 1.0, 3.4)."""
+        if compare(one(scope), other(scope)):
+            return True
+        lefts, rights = ones(scope), others(scope)
+        return (len(lefts) > 1 or len(rights) > 1) and any(
+            compare(convert(value), convert(against)) for value in lefts for against in rights
+        )
+
+    return Node("truth", run)
+
+
+def _comparer(symbol: str, kinds: set[Kind]) -> tuple[Kind, Compare]:
+    """As what two values are compared, and how (XPath 1.0, 3.4)."""
+    if symbol in _ORDERS:
+        return "number", _ORDERS[symbol]
+    if kinds == {"text"}:
+        return "text", _TEXTS[symbol]
+    if "truth" in kinds:
+        return "truth", _EQUALITIES[symbol]
+    return "number" if kinds <= {"text", "number"} else "value", _EQUALITIES[symbol]
+
+
+# Paths
+
+
+def _path(token: Token, found: Found) -> Node:
+    """A path that comes to a question's name, or to a column of an attached table."""
+    first, *rest = _steps(token)
+    if first.label == "call" and first.value == "instance":
+        return _lookup(first, rest, found)
+    if first.symbol not in ("/", "..", ".") and (first.label, first.value) != ("call", "current"):
+        raise found.error("this path leads to no answer: write ${name}", token)
+    names = [step for step in rest if step.symbol not in (".", "..")]
+    if any(step.symbol != "(name)" or step.label == "call" for step in names):
+        raise found.error("this path leads to no single answer: write ${name}", token)
+    if names:
+        return answer(str(names[-1].value), token, found)
+    if any(step.symbol in ("/", "..") for step in (first, *rest)):
+        raise found.error("this leads to no answer: write ${name}, or position(..)", token)
+    return THIS
+
+
+def _steps(token: Token) -> list[Token]:
+    """The steps of a path; the first is its / if it begins at the top of the form."""
+    steps = []
+    while token.symbol == "/" and len(token) == 2:
+        steps.append(token[1])
+        token = token[0]
+    return [token, *(token if token.symbol == "/" else ()), *steps[::-1]]
+
+
+def _lookup(call: Token, steps: list[Token], found: Found) -> Node:
+    """instance('table')/root/item[…]/column: the first row's value, or each row's."""
+    table = table_name(call, found)
+    item, predicates = steps[1] if len(steps) > 1 else call, []
+    while item.symbol == "[":
+        predicates.append(item[1])
+        item = item[0]
+    columns = steps[2:]
+    if len(columns) > 1 or any(step.symbol != "(name)" for step in (item, *columns)):
+        raise found.error(LOOKUP, call)
+    filters = [_filter(predicate, found) for predicate in reversed(predicates)]
+    column = str(columns[0].value) if columns else ""
+
+    def several(scope: Scope) -> Sequence[str]:
+        found_rows = rows(table, scope)
+        for keep in filters:
+            found_rows = keep(found_rows, scope)
+        return [row.get(column, "") for row in found_rows]
+
+    return Node("text", lambda scope: next(iter(several(scope)), ""), several)
+
+
+def table_name(call: Token, found: Found) -> str:
+    """The first argument, which must be written out: the form's check looks for the file."""
+    if not call or call[0].symbol != "(string)":
+        raise found.error(f"{call.value}() takes the table's name in quotes", call)
+    name = str(call[0].value).removesuffix(".csv")
+    found.tables.add(name)
+    return name
+
+
+def rows(table: str, scope: Scope) -> Sequence[Row]:
+    if scope.table is None:
+        raise LogicError(f"there is no table {table} at hand: attach {table}.csv")
+    return scope.table(table)
+
+
+def _filter(predicate: Token, found: Found) -> Callable[[Sequence[Row], Scope], Sequence[Row]]:
+    """What […] keeps of a table's rows: those it is true for, or the one it counts out."""
+    node = replace(found, columns=set(), in_table=True).node(predicate)
+    if node.kind == "number":
+        nth = as_number(node)
+        return lambda rows, scope: [row for at, row in enumerate(rows, 1) if at == nth(scope)]
+    test = as_truth(node)
+
+    def keep(rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
+        at_hand: dict[str, str] = {}  # one scope for all rows: making one a row takes 2 µs
+        inner = replace(scope, row=at_hand)
+        kept = []
+        for row in rows:
+            at_hand.clear()
+            at_hand.update(row)
+            if test(inner):
+                kept.append(row)
+        return kept
+
+    return keep
+
+
+def _inner(token: Token, found: Found) -> Node:
+    return found.node(token[0])
+
+
+def _refuse(token: Token, found: Found) -> Node:
+    raise found.error("this cannot be used here: write ${name} for an answer", token)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "(string)": _text,
+    "(integer)": _number,
+    "(decimal)": _number,
+    "(name)": _column,
+    "$": _variable,
+    ".": lambda _token, _found: THIS,
+    "(": _inner,
+    "/": _path,
+    "..": _path,
+    **dict.fromkeys(("and", "or"), _logical),
+    **dict.fromkeys(_ARITHMETIC, _arithmetic),
+    **dict.fromkeys((*_EQUALITIES, *_ORDERS), _comparison),
+}

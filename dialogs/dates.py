@@ -1,0 +1,97 @@
+"""Dates and date-times as expressions know them: texts in ISO 8601 and numbers of days.
+
+A date counts as days since 1970-01-01 by the local calendar, as in JavaRosa, so that
+`today() - ${birth}` is in days and `date(18262)` is a date wherever it is computed. A date-time
+counts by the clock on the wall where it was written: its offset is kept but not applied.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("America/Merida")
+EPOCH = date(1970, 1, 1)
+A_DAY = timedelta(days=1)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+_WRITTEN = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(T[0-9]{2}:[0-9]{2}.*)?")
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-5][0-9])?)?")
+
+
+def read(source: str) -> datetime | None:
+    """The date or date-time written, with its offset if one is written; else None."""
+    match = _WRITTEN.fullmatch(source.strip())
+    if match is None:
+        return None
+    year, month, day, clock = match.groups("")
+    try:
+        return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{clock}")
+    except ValueError:
+        return None
+
+
+def days(moment: datetime) -> float:
+    of_day = timedelta(
+        hours=moment.hour,
+        minutes=moment.minute,
+        seconds=moment.second,
+        microseconds=moment.microsecond,
+    )
+    return moment.toordinal() - EPOCH.toordinal() + of_day / A_DAY
+
+
+def from_days(count: float) -> datetime | None:
+    """None beyond the years 1 to 9999, and for NaN."""
+    try:
+        return datetime.combine(EPOCH, time()) + timedelta(days=count)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_of_day(source: str) -> float | None:
+    """The part of the day gone by at "06:00:00.000-06:00"."""
+    if not _CLOCK.fullmatch(source):
+        return None
+    moment = read(f"1970-01-01T{source}")
+    return None if moment is None else days(moment)
+
+
+def stamp(moment: datetime) -> str:
+    """To the millisecond; without an offset, it is Mérida's."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
+    return aware.isoformat(timespec="milliseconds")
+
+
+_ESCAPES: Mapping[str, Callable[[datetime], str]] = {
+    "%": lambda _: "%",
+    "Y": lambda moment: f"{moment.year:04}",
+    "y": lambda moment: f"{moment.year % 100:02}",
+    "m": lambda moment: f"{moment.month:02}",
+    "n": lambda moment: f"{moment.month}",
+    "b": lambda moment: MONTHS[moment.month - 1],
+    "d": lambda moment: f"{moment.day:02}",
+    "e": lambda moment: f"{moment.day}",
+    "W": lambda moment: f"{moment.isocalendar().week}",
+    "a": lambda moment: WEEKDAYS[moment.weekday()],
+    "H": lambda moment: f"{moment.hour:02}",
+    "h": lambda moment: f"{moment.hour}",
+    "M": lambda moment: f"{moment.minute:02}",
+    "S": lambda moment: f"{moment.second:02}",
+    "3": lambda moment: f"{moment.microsecond // 1000:03}",
+}
+
+
+def writer(pattern: str) -> Callable[[datetime], str]:
+    """By ODK's escapes (%n and %e without zeros, %3 milliseconds), months in English.
+
+    Raises ValueError for an escape that does not exist.
+    """
+    pieces = re.split(r"%(.?)", pattern, flags=re.DOTALL)
+    for escape in pieces[1::2]:
+        if escape not in _ESCAPES:
+            raise ValueError(f"%{escape} is no part of a date: use one of %{' %'.join(_ESCAPES)}")
+    return lambda moment: "".join(
+        _ESCAPES[piece](moment) if at % 2 else piece for at, piece in enumerate(pieces)
+    )

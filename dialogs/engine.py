@@ -1,0 +1,224 @@
+"""The only place where a dialog moves: (talk, what was heard) → (talk, effects).
+
+    heard ──► command? ──► yes: it outranks every question
+                 │no
+                 ├──► a button, or a number or label of what was just offered ──► its payload
+                 │no
+                 └──► an answer to the question being asked ──► kept, next question
+                                                        └──► not understood: more help each time
+
+No clock, no database, no network. Nothing here raises for what a person may write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dialogs import answering, asking, buttons, moving, replies
+from dialogs.asking import Library
+from dialogs.moving import Turn
+from dialogs.phrases import say
+from dialogs.state import Begin, Dialog, Request, Return, Stop, Talk, with_top
+from dialogs.values import LANGUAGES, Choice, Inbound
+
+RANK_ABOVE_CHOICES = frozenset(("stop", "return", "erase", "data", "help"))
+CONTEXTUAL = frozenset(("yes", "no", ""))
+COMMAND = "!"  # begins the payload of a button that is a command
+COMMAND = "!"  # begins the payload of a button that is a command
+
+
+def hear(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
+    """What one thing heard leads to. `fresh` is the dialog that begins if none is open."""
+    if inbound.kind in ("group", "blocked", "unblocked"):
+        return talk, []
+    talk, effects = _turn(talk, inbound, library, fresh)
+    return talk, moving.joined(effects)
+
+
+def push(talk: Talk, dialog: Dialog, library: Library) -> Turn:
+    """Begin another dialog on top of those that are open: an invitation, for instance."""
+    talk = replace(talk, dialogs=(*talk.dialogs, dialog), offered=())
+    talk, effects = moving.go_on(talk, library, moving.pilot(talk, dialog, library))
+    return talk, moving.joined([Begin(dialog), *effects])
+
+
+def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
+    meant = _meant(talk, inbound, library)
+    if talk.stopped and meant not in RANK_ABOVE_CHOICES - {"stop"}:
+        return replace(talk, offered=()), [moving.plain(talk, "still_stopped")]
+    if meant == "stop":
+        return replace(talk, stopped=True, offered=()), [Stop(), moving.plain(talk, "stopped")]
+    if talk.top is None and not talk.closed:
+        return _first(talk, library, fresh, meant)
+    if meant not in CONTEXTUAL:
+        return COMMANDS[meant](talk, library)
+    talk = replace(talk, paused=False)
+    if inbound.payload:
+        return buttons.payload(talk, inbound.payload, inbound, library)
+    if offer := buttons.offered(talk, inbound):
+        meant = offer.payload.removeprefix(COMMAND)
+        if meant in COMMANDS and offer.payload.startswith(COMMAND):
+            return COMMANDS[meant](talk, library)
+        meant = offer.payload.removeprefix(COMMAND)
+        if meant in COMMANDS and offer.payload.startswith(COMMAND):
+            return COMMANDS[meant](talk, library)
+        return buttons.payload(talk, offer.payload, replace(inbound, pressed=""), library)
+    return answering.answer(talk, inbound, library)
+
+
+def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
+    """The command that this is, if it is one; a choice of the question goes before most of them."""
+    if inbound.kind == "start":
+        return "greeting"
+    if inbound.payload.startswith(COMMAND):
+        return inbound.payload[1:] if inbound.payload[1:] in COMMANDS else ""
+    if inbound.kind != "text":
+        return ""
+    meant = replies.command(inbound.text)
+    if meant in RANK_ABOVE_CHOICES or meant in CONTEXTUAL:
+        return meant
+    return "" if _named_exactly(talk, inbound.text, library) else meant
+
+
+def _named_exactly(talk: Talk, text: str, library: Library) -> bool:
+    said = replies.plain(text)
+    if any(said == replies.plain(choice.label) for choice in talk.offered):
+        return True
+    asked = moving.asked(talk, library)
+    options = asking.options(asked[1], asked[0], library) if asked else ()
+    return any(said in map(replies.plain, option.label.values()) for option in options)
+
+
+def _first(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
+    """The very first message: whatever it says, the person is greeted and asked."""
+    first = {"help": "help", "data": "data_none", "erase": "data_none"}.get(meant)
+    if meant in ("spanish", "maya"):
+        talk = replace(talk, language="yua" if meant == "maya" else "es")
+    told = [moving.plain(talk, first)] if first else []
+    talk, asked = push(talk, fresh, library)
+    return talk, [*told, *asked]
+
+
+# commands: each is (talk, library) -> turn
+
+
+def _help(talk: Talk, library: Library) -> Turn:
+    return moving.ask_again(talk, library, say("help", talk.language))
+
+
+def _back(talk: Talk, library: Library) -> Turn:
+    """To the question answered before this one, or the last one if nothing is being asked."""
+    if talk.top is None:
+        last = talk.closed[-1]
+        talk = replace(talk, dialogs=(replace(last, at=""),), closed=talk.closed[:-1])
+    dialog = talk.dialogs[-1]
+    script = library.script(dialog)
+    trail = [name for name in dialog.passed if script.question(name).asked and name != dialog.at]
+    if dialog.at in dialog.passed:
+        trail = [name for name in dialog.passed[: dialog.passed.index(dialog.at)] if name in trail]
+    trail = [name for name in trail if asking.relevant(script.question(name), dialog, script)]
+    if not trail:
+        return moving.ask_again(talk, library, say("nothing_back", talk.language))
+    talk = with_top(talk, replace(dialog, at=trail[-1], misses=0, ticked=()))
+    return moving.ask_again(talk, library, say("back_to", talk.language))
+
+
+def _skip(talk: Talk, library: Library) -> Turn:
+    asked = moving.asked(talk, library)
+    if asked is None:
+        return moving.ask_again(talk, library)
+    dialog, question, _ = asked
+    if question.required and question.name not in dialog.passed:
+        reason = asking.words(question.required_message, dialog, library, talk.language)
+        return moving.ask_again(talk, library, reason or say("cannot_skip", talk.language))
+    talk = with_top(talk, moving.pass_by(dialog, question.name))
+    return moving.go_on(talk, library)
+
+
+def _repeat(talk: Talk, library: Library) -> Turn:
+    return moving.ask_again(talk, library)
+
+
+def _choose_language(talk: Talk, _library: Library) -> Turn:
+    offered = tuple(Choice(f"={code}", say(f"language_{code}", code)) for code in LANGUAGES)
+    return moving.offer(talk, say("choose_language", talk.language), offered)
+
+
+def _spanish(talk: Talk, library: Library) -> Turn:
+    return answering.speak(talk, "es", library)
+
+
+def _maya(talk: Talk, library: Library) -> Turn:
+    return answering.speak(talk, "yua", library)
+
+
+def _menu(talk: Talk, _library: Library) -> Turn:
+    keys = ("go_on", "back", "language", "pause", "help", "stop")
+    return moving.offer(talk, say("menu", talk.language), moving.commands(talk, keys))
+
+
+def _pause(talk: Talk, _library: Library) -> Turn:
+    return replace(talk, paused=True, offered=()), [moving.plain(talk, "paused")]
+
+
+def _return(talk: Talk, library: Library) -> Turn:
+    was_stopped = talk.stopped
+    talk, effects = moving.ask_again(
+        replace(talk, stopped=False, paused=False), library, say("back_again", talk.language)
+    )
+    return talk, [*([Return()] if was_stopped else []), *effects]
+
+
+def _go_on(talk: Talk, library: Library) -> Turn:
+    return moving.ask_again(replace(talk, paused=False), library)
+
+
+def _greeted(talk: Talk, library: Library) -> Turn:
+    """Greeted back, and told where they are."""
+    talk = replace(talk, paused=False)
+    asked = moving.asked(talk, library)
+    if asked is None or not asked[0].passed:
+        return moving.ask_again(talk, library)
+    at, all_ = asking.progress(asked[0], asked[2])
+    if not asked[1].counted:
+        return moving.ask_again(talk, library, say("again_short", talk.language))
+    return moving.ask_again(talk, library, say("again", talk.language, {"at": at, "all": all_}))
+
+
+def _data(talk: Talk, library: Library) -> Turn:
+    return _request(talk, library, Request("access"), "data")
+
+
+def _erase(talk: Talk, library: Library) -> Turn:
+    return _request(talk, library, Request("erasure"), "erase")
+
+
+def _request(talk: Talk, library: Library, request: Request, phrase: str) -> Turn:
+    last = talk.top or (talk.closed[-1] if talk.closed else None)
+    if last is None:
+        return talk, [moving.plain(talk, "data_none")]
+    told = moving.plain(talk, phrase, {"folio": last.folio})
+    if talk.stopped:
+        return talk, [request, told]
+    talk, effects = moving.ask_again(talk, library)
+    return talk, [request, told, *effects]
+
+
+COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
+    "help": _help,
+    "back": _back,
+    "skip": _skip,
+    "repeat": _repeat,
+    "language": _choose_language,
+    "spanish": _spanish,
+    "maya": _maya,
+    "menu": _menu,
+    "pause": _pause,
+    "return": _return,
+    "go_on": _go_on,
+    "greeting": _greeted,
+    "data": _data,
+    "erase": _erase,
+    "stop": lambda talk, _library: (replace(talk, stopped=True), [Stop()]),
+}

@@ -1,0 +1,1 @@
+"""The consultation's own questionnaires and catalogues."""

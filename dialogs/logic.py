@@ -1,0 +1,69 @@
+"""XLSForm expressions (relevant, constraint, calculation, choice_filter): compiled once, then
+evaluated many times, over answers by question name.
+
+grammar reads an expression, closures and calls turn its tree into closures over a Scope,
+functions, dates and patterns are what these call. Whatever is wrong with an expression by
+itself is raised by `compile`, as a LogicError in words for the form's author.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from dialogs import calls, grammar
+from dialogs.closures import Found, Run, Scope
+from dialogs.functions import LogicError, Value, number, text, truth
+
+__all__ = [
+    "Expression",
+    "LogicError",
+    "Scope",
+    "Value",
+    "compile",
+    "evaluate",
+    "number",
+    "text",
+    "truth",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    source: str
+    names: frozenset[str]  # questions it reads, by ${name} or by path
+    columns: frozenset[str]  # plain names: the choices sheet's columns, in a choice_filter
+    tables: frozenset[str]  # attached tables and lists it looks things up in
+    run: Run = field(repr=False, compare=False)
+
+    def evaluate(self, scope: Scope) -> Value:
+        """Raises LogicError where the scope lacks what is asked for: the time, a table."""
+        return self.run(scope)
+
+
+def compile(  # noqa: A001  # logic.compile, as re.compile
+    source: str, known: Collection[str] | None = None, *, strict: bool = True
+) -> Expression:
+    """Raises LogicError for what cannot be read, and for questions not in `known`, if given.
+
+    A call to a function that does not exist, or with too few or many values, is refused too;
+    unless `strict`, only when it is reached.
+    """
+    found = Found(source, calls.HANDLERS, known, strict)
+    try:
+        node = found.node(grammar.parse(source))
+    except RecursionError:
+        raise LogicError(grammar.TOO_DEEP) from None
+    return Expression(
+        source, frozenset(found.names), frozenset(found.columns), frozenset(found.tables), node.run
+    )
+
+
+def evaluate(expression: str, values: Mapping[str, str], now: datetime | None = None) -> Value:
+    """An expression over answers by question name; "." among them is the one in question."""
+    return _compiled(expression).run(Scope(values, values.get(".", ""), now))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str) -> Expression:
+    return compile(source, strict=False)

@@ -1,0 +1,1 @@
+"""The database: functions that take a connection; no network."""

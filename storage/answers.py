@@ -1,0 +1,182 @@
+"""Answers, as they were said: a correction replaces, a stop keeps, a refusal leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from dialogs.state import Dialog, End, Keep
+from storage import schema
+from storage.database import vault_of
+from storage.people import Person
+
+TRAITS = {"municipality": "municipality", "age": "age", "gender": "gender"}
+answers, responses, media = schema.answers, schema.responses, schema.media
+
+
+def begin(db: Connection, person: Person, dialog: Dialog, at: datetime, mode: str) -> None:
+    """A person begins a questionnaire."""
+    db.execute(
+        insert(responses).values(
+            id=dialog.id,
+            person_id=person.id,
+            form=dialog.form,
+            version=dialog.version,
+            folio=dialog.folio or None,
+            mode=mode,
+            state="started",
+            started_at=at,
+        )
+    )
+
+
+def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> None:
+    """Store an answer; an earlier one to the same question stays as history."""
+    if kept.again:
+        _replace(db, kept, at)
+    vault = vault_of(db)
+    db.execute(
+        insert(answers).values(
+            response_id=kept.dialog.id,
+            question=kept.question,
+            value=kept.value or None,
+            said=vault.hide("answers.said", kept.said),
+            language=kept.language,
+            confidence=kept.confidence,
+            channel=channel,
+            at=at,
+            media_id=_media(db, person, kept, at, channel) if kept.media else None,
+        )
+    )
+    if kept.role.startswith("consent"):
+        _consent(db, person, kept, at, channel)
+
+
+def _replace(db: Connection, kept: Keep, at: datetime) -> None:
+    db.execute(
+        update(answers)
+        .where(answers.c.response_id == kept.dialog.id, answers.c.question == kept.question)
+        .where(answers.c.replaced_at.is_(None))
+        .values(replaced_at=at)
+    )
+
+
+def _media(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> int:
+    """Note a file to be fetched; the network is not touched here."""
+    assert kept.media is not None
+    here = channel == "chat"
+    values = {
+        "person_id": person.id,
+        "channel": channel,
+        "ref": vault_of(db).hide("media.ref", kept.media.ref),
+        "type": kept.media.type[:128],
+        "size": kept.media.size,
+        "state": "kept" if here else "waiting",
+        "file": kept.media.ref if here else None,
+        "due": at,
+    }
+    found: int = db.execute(insert(media).values(values).returning(media.c.id)).scalar_one()
+    return found
+
+
+def _consent(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> None:
+    """The ledger: which notice, which version, when, by which words."""
+    _, _, kind = kept.role.partition(":")
+    db.execute(
+        insert(schema.consents).values(
+            person_id=person.id,
+            kind=kind or "answer",
+            given=kept.value == "si",
+            form=kept.dialog.form,
+            version=kept.dialog.version,
+            language=kept.language,
+            words=vault_of(db).hide("consents.words", kept.said),
+            channel=channel,
+            at=at,
+        )
+    )
+
+
+def set_aside(
+    db: Connection, dialog: Dialog, questions: Sequence[str], at: datetime | None
+) -> None:
+    """Answers that a correction made irrelevant, or (None) relevant again. They are not lost."""
+    db.execute(
+        update(answers)
+        .where(answers.c.response_id == dialog.id, answers.c.question.in_(questions))
+        .where(answers.c.replaced_at.is_(None))
+        .values(aside_at=at)
+    )
+
+
+def end(db: Connection, ended: End, at: datetime) -> None:
+    """A questionnaire is over. Of a refusal only the fact and the consent ledger are left."""
+    if ended.disposition == "refused":
+        db.execute(delete(answers).where(answers.c.response_id == ended.dialog.id))
+    db.execute(
+        update(responses)
+        .where(responses.c.id == ended.dialog.id)
+        .values(state=ended.disposition, finished_at=at)
+    )
+
+
+def of_person(db: Connection, person_id: int) -> list[dict[str, Any]]:
+    """Everything a person has answered that stands, oldest first, as plain values."""
+    vault = vault_of(db)
+    statement = (
+        select(answers, responses.c.form, responses.c.version, media.c.file, media.c.state)
+        .join(responses, responses.c.id == answers.c.response_id)
+        .outerjoin(media, media.c.id == answers.c.media_id)
+        .where(responses.c.person_id == person_id, answers.c.replaced_at.is_(None))
+        .order_by(answers.c.id)
+    )
+    return [
+        {
+            "form": row.form,
+            "version": row.version,
+            "question": row.question,
+            "value": row.value or "",
+            "said": vault.show("answers.said", row.said),
+            "language": row.language or "",
+            "confidence": row.confidence,
+            "channel": row.channel,
+            "at": row.at,
+            "media": row.file or "",
+            "aside": row.aside_at is not None,
+        }
+        for row in db.execute(statement)
+    ]
+
+
+def waiting_media(db: Connection, now: datetime, limit: int = 10) -> list[dict[str, Any]]:
+    """Files still at their provider, whose time to be fetched has come."""
+    vault = vault_of(db)
+    statement = (
+        select(media).where(media.c.state == "waiting", media.c.due <= now).order_by(media.c.due)
+    )
+    return [
+        {
+            "id": row.id,
+            "channel": row.channel,
+            "ref": vault.show("media.ref", row.ref),
+            "type": row.type,
+            "attempts": row.attempts,
+        }
+        for row in db.execute(statement.limit(limit))
+    ]
+
+
+def settle_media(db: Connection, media_id: int, state: str, **found: Any) -> None:
+    """What became of fetching a file: kept (file, type, size), refused or lost (reason)."""
+    db.execute(update(media).where(media.c.id == media_id).values(state=state, **found))
+
+
+def postpone_media(
+    db: Connection, media_id: int, due: datetime, wait: timedelta, reason: str
+) -> None:
+    """Try again later."""
+    values = {"due": due + wait, "attempts": media.c.attempts + 1, "reason": reason}
+    db.execute(update(media).where(media.c.id == media_id).values(values))

@@ -1,0 +1,133 @@
+"""Opening the database: what SQLite needs to be safe, migrations, and the vault beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+
+from storage import schema
+from storage.vault import Vault
+
+BUSY = 10_000  # milliseconds to wait for another writer before giving up
+
+
+class DatabaseError(RuntimeError):
+    """The database cannot be used as it is; the text says what to do."""
+
+
+def connect(url: str, sealed_with: Vault, *, pool_size: int = 10) -> Engine:
+    """An engine whose connections carry the vault. PostgreSQL is taken by psycopg 3."""
+    options: dict[str, Any] = {}
+    if not url.startswith("sqlite"):
+        options = {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
+    carried = {"vault": sealed_with, "turn": threading.Lock()}
+    engine = create_engine(url, execution_options=carried, **options)
+    if engine.dialect.name == "sqlite":
+        _make_safe(engine)
+    return engine
+
+
+def _make_safe(engine: Engine) -> None:
+    """Serialise writers and survive a power cut.
+
+    With pysqlite's own transactions, which begin only at the first write, two quick messages of
+    one person both answer one question; with NORMAL, the last commits may be gone after a cut.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _opened(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def vault_of(db: Connection) -> Vault:
+    """The vault that belongs to a connection."""
+    found: Vault = db.get_execution_options()["vault"]
+    return found
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may write.
+
+    SQLite lets one writer in and makes the others sleep and try again, some for long; within a
+    process they queue here instead, and the next one goes on at once.
+    """
+    turn = engine.get_execution_options()["turn"] if engine.dialect.name == "sqlite" else None
+    with turn or nullcontext(), engine.begin() as db:
+        yield db
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads: on SQLite it waits for no writer."""
+    with engine.connect().execution_options(reading=True) as db, db.begin():
+        yield db
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["engine"] = engine
+    return config
+
+
+def version(engine: Engine) -> tuple[str | None, str]:
+    """The database's migration, and the newest one."""
+    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    with reading(engine) as db:
+        return MigrationContext.configure(db).get_current_revision(), newest or ""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables up to date. Safe to repeat."""
+    command.upgrade(_config(engine), "head")
+
+
+def is_empty(engine: Engine) -> bool:
+    """Whether nobody has put a table into this database yet."""
+    return not inspect(engine).get_table_names()
+
+
+def check(engine: Engine) -> None:
+    """Raises DatabaseError if the tables are not the program's, or another key sealed them."""
+    have, need = version(engine)
+    if have != need:
+        raise DatabaseError(
+            f"The database is at migration {have or 'none'}, this program needs {need}. "
+            "Make a copy of it, then run: consulta db upgrade"
+        )
+    with writing(engine) as db:
+        _check_key(db)
+
+
+def _check_key(db: Connection) -> None:
+    mine = vault_of(db).fingerprint
+    stored = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == "vault"))
+    if stored is None:
+        db.execute(schema.facts.insert().values(key="vault", value=mine))
+    elif stored != mine:
+        raise DatabaseError(
+            "This database was sealed with another secret. Set CONSULTA_SECRET_KEY to the one it "
+            "was made with, or put that secret.key back into the data folder."
+        )

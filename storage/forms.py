@@ -1,0 +1,78 @@
+"""Published questionnaires: a version never changes, and a conversation ends on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from dialogs import script
+from dialogs.script import Script
+from storage import schema
+
+forms, form_files = schema.forms, schema.form_files
+
+
+def publish(
+    db: Connection, path: Path, at: datetime, *, state: str = "open", front: bool = False
+) -> Script:
+    """Store a questionnaire and what lies beside it as a new version. Raises ScriptError."""
+    found = script.read(path)
+    newest = select(func.max(forms.c.version)).where(forms.c.name == found.name)
+    version = (db.scalar(newest) or 0) + 1
+    if front:
+        db.execute(update(forms).values(front=False))
+    db.execute(
+        insert(forms).values(
+            name=found.name,
+            version=version,
+            state=state,
+            front=front,
+            file=path.name,
+            published_at=at,
+            drafts_accepted=found.drafts,
+        )
+    )
+    for name, content in _files(path).items():
+        values = {"form": found.name, "version": version, "file": name, "content": content}
+        db.execute(insert(form_files).values(values))
+    return load(db, found.name, version)
+
+
+def _files(path: Path) -> Mapping[str, bytes]:
+    """The questionnaire, and the tables that it names."""
+    beside = {
+        other.name: other.read_bytes()
+        for other in path.parent.glob("*.csv")
+        if other.name.encode() in path.read_bytes() or path.suffix != ".md"
+    }
+    return {path.name: path.read_bytes(), **beside}
+
+
+def load(db: Connection, name: str, version: int) -> Script:
+    """A published version, ready to be walked. Raises LookupError if there is none."""
+    row = db.execute(
+        select(forms).where(forms.c.name == name, forms.c.version == version)
+    ).one_or_none()
+    if row is None:
+        raise LookupError(f"No questionnaire {name}, version {version}, has been published.")
+    files = db.execute(
+        select(form_files.c.file, form_files.c.content).where(
+            form_files.c.form == name, form_files.c.version == version
+        )
+    )
+    with TemporaryDirectory() as folder:
+        for file in files:
+            Path(folder, file.file).write_bytes(file.content)
+        pilot = row.state == "pilot"
+        return script.read(Path(folder, row.file), name=name, version=version, pilot=pilot)
+
+
+def front(db: Connection) -> tuple[str, int] | None:
+    """The questionnaire that begins when somebody writes for the first time."""
+    statement = select(forms.c.name, forms.c.version).where(forms.c.front)
+    row = db.execute(statement.order_by(forms.c.version.desc()).limit(1)).one_or_none()
+    return (row.name, row.version) if row else None

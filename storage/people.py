@@ -1,0 +1,149 @@
+"""People: who wrote, where they are in the conversation, and what they want of us."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dialogs import state
+from dialogs.state import Dialog, Talk
+from dialogs.values import Inbound, Language
+from storage import schema
+from storage.database import vault_of
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read as something else
+people = schema.people
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes to us; the row is locked until the transaction ends."""
+
+    id: int
+    pseudonym: str
+    channel: str
+    address: str
+    language: Language | None
+    talk: Talk
+    heard_at: datetime
+
+
+def insert_or_nothing(db: Connection, table: Any, keys: list[str]) -> Any:
+    """An insert that does nothing where a row with these keys exists already."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing(index_elements=keys)
+
+
+def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
+    """The person who wrote, known or new, and locked: two quick messages would answer one question.
+
+    Their address is the one they wrote from last; WhatsApp may write one number in two ways.
+    """
+    vault = vault_of(db)
+    identity = vault.seal("people.identity", inbound.identity)
+    found = _locked(db, inbound.channel, identity)
+    if found is None:
+        statement = insert_or_nothing(db, people, ["channel", "identity"]).values(
+            pseudonym=code(rng, 12),
+            channel=inbound.channel,
+            identity=identity,
+            address=vault.seal("people.address", inbound.address),
+            came_by=inbound.code or None,
+            created_at=inbound.at,
+            heard_at=inbound.at,
+        )
+        db.execute(statement)
+        found = _locked(db, inbound.channel, identity)
+        assert found is not None
+    person = _person(db, found)
+    if person.address != inbound.address:
+        _move(db, person.id, inbound.address)
+    return person
+
+
+def find(db: Connection, channel: str, identity: str) -> Person | None:
+    """The person with this identity, not locked."""
+    sealed = vault_of(db).seal("people.identity", identity)
+    statement = select(people).where(people.c.channel == channel, people.c.identity == sealed)
+    row = db.execute(statement).one_or_none()
+    return _person(db, row) if row else None
+
+
+def _locked(db: Connection, channel: str, identity: bytes) -> Row[Any] | None:
+    statement = select(people).where(people.c.channel == channel, people.c.identity == identity)
+    return db.execute(statement.with_for_update()).one_or_none()
+
+
+def _person(db: Connection, row: Row[Any]) -> Person:
+    return Person(
+        id=row.id,
+        pseudonym=row.pseudonym,
+        channel=row.channel,
+        address=vault_of(db).open("people.address", row.address),
+        language=row.language,
+        talk=state.from_json(json.loads(row.talk)),
+        heard_at=row.heard_at,
+    )
+
+
+def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
+    """Where the person is now. Anybody who writes is not blocking us."""
+    found = json.dumps(state.to_json(talk), ensure_ascii=True, separators=(",", ":"))
+    values = {"talk": found, "language": talk.language, "heard_at": at, "blocked_at": None}
+    db.execute(update(people).where(people.c.id == person.id).values(values))
+
+
+def _move(db: Connection, person_id: int, address: str) -> None:
+    sealed = vault_of(db).seal("people.address", address)
+    db.execute(update(people).where(people.c.id == person_id).values(address=sealed))
+
+
+def move(db: Connection, person_id: int, address: str) -> None:
+    """The provider says that the conversation has another address now (a Telegram migration)."""
+    vault = vault_of(db)
+    values = {
+        "address": vault.seal("people.address", address),
+        "identity": vault.seal("people.identity", address),
+    }
+    db.execute(update(people).where(people.c.id == person_id).values(values))
+
+
+def learn(db: Connection, person_id: int, trait: str, value: str) -> None:
+    """Keep what the person says of themselves where invitations can look for it."""
+    column = people.c[trait]
+    db.execute(update(people).where(people.c.id == person_id).values({column: value or None}))
+
+
+def stop(db: Connection, person_id: int, at: datetime | None) -> None:
+    """Write no more, from this moment; None: the person came back."""
+    db.execute(update(people).where(people.c.id == person_id).values(stopped_at=at))
+
+
+def block(db: Connection, person_id: int, at: datetime | None) -> None:
+    """The person shut us out, or let us in again (None)."""
+    db.execute(update(people).where(people.c.id == person_id).values(blocked_at=at))
+
+
+def ask_for(db: Connection, person_id: int, kind: str, at: datetime) -> None:
+    """A right that the person exercises, for a human being to see to."""
+    values = {"person_id": person_id, "kind": kind, "at": at}
+    db.execute(schema.requests.insert().values(values))
+
+
+def fresh(form: str, version: int, rng: Random) -> Dialog:
+    """A dialog that has not begun, with an id for its buttons and a folio for its person."""
+    folio = code(rng, 6)
+    return Dialog(
+        id=code(rng, 8).lower(), form=form, version=version, folio=f"{folio[:3]}-{folio[3:]}"
+    )
+
+
+def code(rng: Random, length: int) -> str:
+    """Letters and digits that can be read aloud: five bits each."""
+    return "".join(rng.choices(ALPHABET, k=length))

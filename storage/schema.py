@@ -1,0 +1,258 @@
+"""Every table, in the order in which a message meets them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment in UTC, also where the database keeps no zone (SQLite)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; every moment is aware.")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _person() -> Column[int]:
+    return Column(
+        "person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True
+    )
+
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("pseudonym", String(24), nullable=False, unique=True),  # in exports
+    Column("channel", String(16), nullable=False),
+    Column("identity", LargeBinary, nullable=False),  # sealed: who it is
+    Column("address", LargeBinary, nullable=False),  # sealed: where an answer goes
+    Column("language", String(3)),
+    Column("talk", Text, nullable=False, server_default="{}"),  # dialogs.state.Talk as JSON
+    Column("came_by", String(64)),  # the code of the first deep link
+    Column("municipality", String(64)),
+    Column("age", String(64)),
+    Column("gender", String(64)),
+    Column("stopped_at", Moment),
+    Column("blocked_at", Moment),
+    Column("created_at", Moment, nullable=False),
+    Column("heard_at", Moment, nullable=False),  # WhatsApp's 24 hours count from here
+    UniqueConstraint("channel", "identity"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("provider_id", String(128), nullable=False),
+    Column("person_id", Id, ForeignKey("people.id", ondelete="SET NULL"), index=True),
+    Column("at", Moment, nullable=False),
+    Column("state", String(8), nullable=False),  # done, failed
+    Column("raw", LargeBinary),  # hidden; only while it failed
+    Column("error", Text),
+    UniqueConstraint("channel", "provider_id"),
+)
+
+forms = Table(
+    "forms",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("state", String(8), nullable=False),  # pilot, open, closed
+    Column("front", Boolean, nullable=False),  # begins when somebody writes for the first time
+    Column("file", String(128), nullable=False),
+    Column("published_at", Moment, nullable=False),
+    Column("drafts_accepted", Integer, nullable=False),  # unreviewed strings at publishing
+)
+
+form_files = Table(
+    "form_files",
+    metadata,
+    Column("form", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("file", String(128), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", String(16), primary_key=True),  # of the dialog: buttons carry it
+    Column(
+        "person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("form", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("folio", String(16), unique=True),
+    Column("mode", String(16), nullable=False),  # the channel, facilitator or import
+    Column("state", String(10), nullable=False),  # started, completed, refused
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "response_id", String(16), ForeignKey("responses.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("question", String(128), nullable=False),
+    Column("value", Text),  # choice names, number; NULL where the answer is what was said
+    Column("said", LargeBinary, nullable=False),  # hidden, verbatim
+    Column("language", String(3)),
+    Column("confidence", Float, nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("media_id", Id, ForeignKey("media.id", ondelete="SET NULL")),
+    Column("aside_at", Moment),  # irrelevant since a correction
+    Column("replaced_at", Moment),  # by a later answer to the same question
+    Index("ix_answers_response_id_question", "response_id", "question"),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _person(),
+    Column("channel", String(16), nullable=False),
+    Column("ref", LargeBinary, nullable=False),  # hidden: the provider's id or URL
+    Column("type", String(128), nullable=False),
+    Column("size", Integer),
+    Column("state", String(8), nullable=False),  # waiting, kept, refused, lost
+    Column("due", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("file", String(64)),  # in the media folder, once kept
+    Column("reason", Text),
+    Index("ix_media_waiting", "due", sqlite_where=text("state = 'waiting'"),
+          postgresql_where=text("state = 'waiting'")),
+)  # fmt: skip
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("kind", String(16), nullable=False),  # access, erasure
+    Column("at", Moment, nullable=False),
+    Column("settled_at", Moment),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("kind", String(16), nullable=False),  # answer, sensitive, forums, feedback…
+    Column("given", Boolean, nullable=False),
+    Column("form", String(64), nullable=False),  # whose version holds the words of the notice
+    Column("version", Integer, nullable=False),
+    Column("language", String(3)),
+    Column("words", LargeBinary, nullable=False),  # hidden: the button or the words used
+    Column("channel", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("lane", Integer, nullable=False),  # 0 replies, 1 broadcasts
+    Column("message", LargeBinary, nullable=False),  # hidden: dialogs.values.Message as JSON
+    Column("state", String(10), nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("provider_id", String(128)),
+    Column("sent_at", Moment),
+    Column("code", String(16)),
+    Column("reason", Text),
+    Index("ix_outbox_person_id_lane_id", "person_id", "lane", "id"),
+    Index("ix_outbox_queued", "channel", "lane", "due", "id",
+          sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
+    Index("ix_outbox_leased", "leased_until", sqlite_where=text("state = 'leased'"),
+          postgresql_where=text("state = 'leased'")),
+    Index("ix_outbox_channel_provider_id", "channel", "provider_id"),
+)  # fmt: skip
+
+chat_lines = Table(
+    "chat_lines",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("chat", LargeBinary, nullable=False, index=True),  # sealed: people.address
+    Column("mine", Boolean, nullable=False),  # said by the person
+    Column("content", LargeBinary, nullable=False),  # hidden: JSON, as the page shows it
+    Column("at", Moment, nullable=False),
+)
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("free_at", Float, nullable=False),  # seconds since 1970: when the next slot begins
+    Column("paused_until", Float, nullable=False),  # the provider said wait
+    Column("reason", Text),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("key", String(64), primary_key=True),  # hash of a Content template
+    Column("sid", String(64), nullable=False),  # Twilio's id of it
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("key", String(64), primary_key=True),  # for instance the vault's fingerprint
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,64 @@
+"""The rate of each sender: one row a channel, so that its limit holds across all workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, select, update
+
+from storage import schema
+from storage.people import insert_or_nothing
+
+AHEAD = 0.25  # seconds: slots are given out no further ahead, so that a reply never waits longer
+senders = schema.senders
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """When messages may go out: the first moment, and seconds between one and the next."""
+
+    first: float  # seconds since 1970
+    apart: float
+    count: int
+
+    def at(self, place: int) -> float:
+        return self.first + place * self.apart
+
+
+def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) -> Slots:
+    """The slots that may be taken now, none if the sender is told to wait; locks the row."""
+    row = db.execute(
+        select(senders).where(senders.c.channel == channel).with_for_update()
+    ).one_or_none()
+    moment = now.timestamp()
+    first = max(row.free_at, row.paused_until, moment) if row else moment
+    if row is None:
+        given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
+        db.execute(insert_or_nothing(db, senders, ["channel"]).values(given))
+    until = moment + AHEAD
+    count = min(wanted, int((until - first) * rate) + 1) if first <= until else 0
+    return Slots(first, 1 / rate, count)
+
+
+def take(db: Connection, channel: str, slots: Slots, used: int) -> None:
+    """Take the first of the slots."""
+    if used:
+        values = {"free_at": slots.at(used)}
+        db.execute(update(senders).where(senders.c.channel == channel).values(values))
+
+
+def pause(db: Connection, channel: str, until: datetime, reason: str) -> None:
+    """The provider said wait: nobody sends on this channel until then."""
+    moment = until.timestamp()
+    db.execute(
+        update(senders)
+        .where(senders.c.channel == channel, senders.c.paused_until < moment)
+        .values(paused_until=moment, reason=reason)
+    )
+
+
+def paused_until(db: Connection, channel: str) -> datetime | None:
+    """Until when a sender has to wait, if it was ever told to."""
+    found = db.scalar(select(senders.c.paused_until).where(senders.c.channel == channel))
+    return datetime.fromtimestamp(found, UTC) if found else None

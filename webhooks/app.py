@@ -1,0 +1,97 @@
+"""The WSGI application, as gunicorn and granian take it: webhooks:create_app."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from multiprocessing.util import Finalize
+
+from flask import Flask, Response, current_app, jsonify, render_template
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from bot import settings as settings_module
+from bot import wiring
+from bot.logs import configure
+from bot.settings import Settings, secret
+from bot.wiring import Parts
+from storage.database import reading
+from webhooks import chat, hooks
+
+LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), geolocation=(self), camera=()",
+}
+
+
+def create_app(settings: Settings | None = None, parts: Parts | None = None) -> Flask:
+    """The web side. With CONSULTA_WORKER=1 it also delivers: one process does it all."""
+    configure()
+    settings = settings or settings_module.read()
+    parts = parts or wiring.build(settings)
+    app = Flask(__name__)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_CALL,
+        SECRET_KEY=secret(settings),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+    )
+    app.extensions["parts"] = parts
+    app.register_blueprint(hooks.blueprint)
+    if settings.chat:
+        app.register_blueprint(chat.blueprint)
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/aviso", view_func=notice)
+    app.add_url_rule("/", view_func=front)
+    app.after_request(_secure)
+    app.register_error_handler(OperationalError, _away)
+    if os.environ.get("CONSULTA_WORKER") == "1":
+        deliver(app, parts)
+    return app
+
+
+def deliver(app: Flask, parts: Parts) -> None:
+    """Deliver beside the web, until the process ends."""
+    running = ExitStack()
+    running.enter_context(wiring.working(parts))
+    app.extensions["delivery"] = running
+    Finalize(
+        None, running.close, exitpriority=1
+    )  # also in a server's child, where atexit is not run
+
+
+def healthz() -> tuple[Response, int]:
+    """Whether the database answers."""
+    parts: Parts = current_app.extensions["parts"]
+    with reading(parts.engine) as db:
+        db.execute(text("SELECT 1"))
+    return jsonify(status="ok"), 200
+
+
+def notice() -> str:
+    """The whole privacy notice, to which the chat links."""
+    return render_template("aviso.html")
+
+
+def front() -> str:
+    """What this address is, for whoever opens it."""
+    parts: Parts = current_app.extensions["parts"]
+    return render_template("front.html", chat=parts.settings.chat)
+
+
+def _secure(response: Response) -> Response:
+    for header, value in SECURITY.items():
+        response.headers.setdefault(header, value)
+    return response
+
+
+def _away(error: Exception) -> tuple[Response, int]:
+    """The database is away: whoever called has to come again."""
+    current_app.logger.error("the database is away: %s", type(error).__name__)
+    reply = jsonify(error="La base de datos no responde. Intenta de nuevo en un momento.")
+    return reply, 503
