@@ -40,6 +40,8 @@ log = structlog.get_logger()
 
 Outcome = Literal["kept", "repeated", "failed"]
 
+PLACE = "#"  # begins the payload of a button that only knows its place
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -81,8 +83,23 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
         return "kept"
     if not timing.may_write_freely(person.heard_at, inbound.at):
         outbox.release(db, person.id, inbound.at)
-    step(db, desk, person, inbound)
+    step(db, desk, person, _placed(db, inbound))
     return "kept"
+
+
+def _placed(db: Connection, inbound: Inbound) -> Inbound:
+    """A button that says only its place ("#2") stands for that choice of the message it was on.
+
+    WhatsApp's buttons are laid down once and shared by everybody, so they cannot name a dialog.
+    Without that message, the label is taken as if it had been typed.
+    """
+    if not inbound.payload.startswith(PLACE):
+        return inbound
+    shown = outbox.message_of(db, inbound.channel, inbound.pressed)
+    place = inbound.payload.removeprefix(PLACE)
+    if shown and place.isdecimal() and int(place) < len(shown.choices):
+        return replace(inbound, payload=shown.choices[int(place)].payload)
+    return replace(inbound, kind="text", payload="")
 
 
 def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
@@ -172,7 +189,7 @@ def _record(
         raw=raw,
         error=error,
     )
-    return db.execute(noted).rowcount == 1
+    return db.execute(noted.returning(schema.inbox.c.id)).scalar() is not None
 
 
 def _keep_for_later(db: Connection, desk: Desk, inbound: Inbound, error: Exception) -> Outcome:

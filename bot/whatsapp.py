@@ -412,7 +412,7 @@ def _offer(message: Message, text: str, menu: str) -> dict[str, Any] | None:
     Twilio takes {{ for the start of a variable, and refuses two buttons that say the same.
     """
     labels = [shape.sendable(choice.label).strip() for choice in message.choices]
-    payloads = [choice.payload for choice in message.choices]
+    payloads = [f"#{place}" for place in range(len(labels))]  # the same for everybody: laid once
     if (
         not labels
         or message.several

@@ -126,6 +126,16 @@ def _settle(db: Connection, letter_id: int, **values: Any) -> None:
     db.execute(update(outbox).where(outbox.c.id == letter_id).values(leased_until=None, **values))
 
 
+def message_of(db: Connection, channel: str, provider_id: str) -> Message | None:
+    """The message that the provider knows by this id."""
+    statement = select(outbox.c.message).where(
+        outbox.c.channel == channel, outbox.c.provider_id == provider_id
+    )
+    hidden = db.scalar(statement.limit(1)) if provider_id else None
+    shown = vault_of(db).show("outbox.message", hidden) if hidden else None
+    return message_from_json(json.loads(shown)) if shown else None
+
+
 def hold(db: Connection, letter_id: int, reason: str) -> None:
     """Not until the person writes again: WhatsApp's window is closed."""
     _settle(db, letter_id, state="held", reason=reason)

@@ -12,9 +12,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from emulators import samples, schemas, server, telegram_people, twilio_people
-from emulators import telegram as tg
-from emulators import twilio as tw
 from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram import error as tg_error
 from telegram.request import HTTPXRequest
@@ -23,6 +20,10 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from twilio.rest.content.v1.content import ContentList
+
+from tests.emulators import samples, schemas, server, telegram_people, twilio_people
+from tests.emulators import telegram as tg
+from tests.emulators import twilio as tw
 
 ANA = telegram_people.Person(101, "Ana", "ana")
 BETO = telegram_people.Person(102, "Beto")

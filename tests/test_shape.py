@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from emulators import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import shape
+from tests.emulators import samples
 
 
 @given(st.text(alphabet=st.sampled_from("aé 👍\n"), max_size=200), st.integers(2, 40))

@@ -9,9 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from emulators import samples
-from emulators import telegram as bot_api
-from emulators import telegram_people as people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -22,6 +19,9 @@ from bot.http import Pool
 from bot.telegram import Telegram
 from bot.telegram_http import Request
 from dialogs.values import Choice, Kind, Media, Message
+from tests.emulators import samples
+from tests.emulators import telegram as bot_api
+from tests.emulators import telegram_people as people
 
 NOW = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 SOON = timedelta(seconds=0.3)

@@ -8,9 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from emulators import samples
-from emulators import twilio as rest
-from emulators import twilio_people as people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -30,6 +27,9 @@ from bot.http import Pool
 from bot.twilio_http import ACTIONS, failure
 from bot.whatsapp import WhatsApp
 from dialogs.values import Choice, Inbound, Kind, Media, Message, Receipt, ReceiptState
+from tests.emulators import samples
+from tests.emulators import twilio as rest
+from tests.emulators import twilio_people as people
 
 NOW = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 SOON = timedelta(seconds=0.3)
@@ -279,8 +279,8 @@ def test_few_short_choices_are_buttons(api):
     seen = api.last(ANA)
     assert (seen.shown, seen.text) == ("buttons", "¿Aceptas participar?")
     assert [(one.id, one.title) for one in seen.choices] == [
-        ("c1:yes", "Sí, acepto"),
-        ("c1:no", "No, gracias"),
+        ("#0", "Sí, acepto"),
+        ("#1", "No, gracias"),
     ]
 
 
@@ -289,10 +289,10 @@ def test_more_or_longer_choices_are_a_list(api):
     seen = api.last(ANA)
     assert (seen.shown, seen.text) == ("list", "¿Qué te preocupa?")
     assert [(one.id, one.title, one.description) for one in seen.choices] == [
-        ("t:0", "Agua potable", ""),
-        ("t:1", "Salud", ""),
-        ("t:2", "Caminos y transporte", "público"),
-        ("t:3", "Seguridad en las calles", "de noche"),
+        ("#0", "Agua potable", ""),
+        ("#1", "Salud", ""),
+        ("#2", "Caminos y transporte", "público"),
+        ("#3", "Seguridad en las calles", "de noche"),
     ]
 
 
