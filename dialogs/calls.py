@@ -373,7 +373,7 @@ def _pulldata(call: Call) -> Node:
 def _chance(call: Call) -> Callable[[Scope], bytes]:
     """Drawn from the seed and the place in the expression, so that it can be repeated."""
     place = call.token.span[0]
-    return lambda scope: hashlib.sha256(f"{place} {scope.seed}".encode()).digest()
+    return lambda scope: hashlib.sha256(f"{place} {scope.seed}".encode("utf-8", "replace")).digest()
 
 
 def _random(call: Call) -> Node:

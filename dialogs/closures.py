@@ -367,7 +367,7 @@ def _lookup(call: Token, steps: list[Token], found: Found) -> Node:
         predicates.append(item[1])
         item = item[0]
     columns = steps[2:]
-    if len(columns) > 1 or any(step.symbol != "(name)" for step in (item, *columns)):
+    if len(steps) not in (2, 3) or any(step.symbol != "(name)" for step in (item, *columns)):
         raise found.error(LOOKUP, call)
     filters = [_filter(predicate, found) for predicate in reversed(predicates)]
     column = str(columns[0].value) if columns else ""

@@ -6,7 +6,6 @@ follow: JavaRosa (ODK Collect), or Enketo and ODK Web Forms.
 """
 
 import base64
-import binascii
 import hashlib
 import math
 import re
@@ -140,11 +139,13 @@ def same_number(left: float, right: float) -> bool:
 
 def round_half_up(value: float, places: float = 0) -> float:
     """Halves go away from zero, as in Enketo and Web Forms; places may be negative."""
-    if not math.isfinite(value) or not abs(places) <= 30:
-        return value if math.isfinite(places) and places >= 0 else NAN
+    if not math.isfinite(places):
+        return NAN
+    if not math.isfinite(value) or abs(places) > 30:
+        return value
     exact = Decimal(repr(value))
     if exact.adjusted() + places > 25:
-        return value
+        return value  # more digits than a float has
     return float(exact.quantize(Decimal(1).scaleb(-int(places)), ROUND_HALF_UP))
 
 
@@ -208,8 +209,12 @@ def selected_at(chosen: str, index: float) -> str:
 
 def substr(source: str, start: float, end: float = math.inf) -> str:
     """Counts from 0, without the end; negative counts from the back, as in Python."""
-    stop = len(source) if end == math.inf else whole(end) or 0
-    return source[whole(start) or 0 : stop]
+    return source[_place(start, source) : _place(end, source)]
+
+
+def _place(value: float, source: str) -> int:
+    size = len(source)
+    return 0 if value != value else int(max(-size, min(size, value)))
 
 
 def substring(source: str, start: float, length: float | None = None) -> str:
@@ -270,7 +275,7 @@ def digest(source: str, algorithm: str, encoding: str = "base64") -> str:
 def base64_decode(source: str) -> str:
     try:
         return base64.b64decode(source).decode("utf-8", "replace")
-    except binascii.Error:
+    except ValueError:
         return ""
 
 

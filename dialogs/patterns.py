@@ -126,7 +126,9 @@ def _ahead(body: Step, *, wanted: bool) -> Step:
 def _anchor(kind: Any) -> Step:
     if kind in (_parser.AT_BEGINNING, _parser.AT_BEGINNING_STRING):
         return lambda _, places: places & {0}
-    if kind in (_parser.AT_END, _parser.AT_END_STRING):
+    if kind is _parser.AT_END:  # also before a last line break, as `re` has it
+        return lambda text, places: places & {len(text), len(text.removesuffix("\n"))}
+    if kind is _parser.AT_END_STRING:
         return lambda text, places: places & {len(text)}
     if kind is _parser.AT_BOUNDARY:
         edge = re.compile(r"\b", re.ASCII)
