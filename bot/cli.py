@@ -23,6 +23,7 @@ from bot import poll as polling
 from bot import settings as settings_module
 from bot import terminal, wiring
 from bot.channel import SendError
+from bot.cli_organizers import organizer
 from bot.delivery import now
 from bot.logs import configure
 from bot.settings import Settings, SettingsError, secret
@@ -328,6 +329,9 @@ def telegram_set_webhook() -> None:
         )
     username = polling.set_webhook(settings)
     click.echo(f"@{username} → {settings.public_url}/hooks/telegram")
+
+
+main.add_command(organizer)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -80,6 +81,7 @@ people = Table(
     Column("created_at", Moment, nullable=False),
     Column("heard_at", Moment, nullable=False),  # WhatsApp's 24 hours count from here
     UniqueConstraint("channel", "identity"),
+    Index("ix_people_counted", "municipality", "gender", "age", "language"),
 )
 
 inbox = Table(
@@ -94,7 +96,9 @@ inbox = Table(
     Column("raw", LargeBinary),  # hidden; only while it failed
     Column("error", Text),
     UniqueConstraint("channel", "provider_id"),
-)
+    Index("ix_inbox_failed", "at", sqlite_where=text("state = 'failed'"),
+          postgresql_where=text("state = 'failed'")),
+)  # fmt: skip
 
 forms = Table(
     "forms",
@@ -131,6 +135,7 @@ responses = Table(
     Column("state", String(10), nullable=False),  # started, completed, refused
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment),
+    Index("ix_responses_counted", "form", "version", "state", "mode"),
 )
 
 answers = Table(
@@ -151,7 +156,11 @@ answers = Table(
     Column("aside_at", Moment),  # irrelevant since a correction
     Column("replaced_at", Moment),  # by a later answer to the same question
     Index("ix_answers_response_id_question", "response_id", "question"),
-)
+    Index("ix_answers_at", "at"),
+    Index("ix_answers_standing", "question", "response_id",
+          sqlite_where=text("replaced_at IS NULL AND aside_at IS NULL"),
+          postgresql_where=text("replaced_at IS NULL AND aside_at IS NULL")),
+)  # fmt: skip
 
 media = Table(
     "media",
@@ -181,7 +190,9 @@ requests = Table(
     Column("kind", String(16), nullable=False),  # access, erasure
     Column("at", Moment, nullable=False),
     Column("settled_at", Moment),
-)
+    Index("ix_requests_open", "at", sqlite_where=text("settled_at IS NULL"),
+          postgresql_where=text("settled_at IS NULL")),
+)  # fmt: skip
 
 consents = Table(
     "consents",
@@ -222,6 +233,9 @@ outbox = Table(
     Index("ix_outbox_leased", "leased_until", sqlite_where=text("state = 'leased'"),
           postgresql_where=text("state = 'leased'")),
     Index("ix_outbox_channel_provider_id", "channel", "provider_id"),
+    Index("ix_outbox_troubled", "state", "id",
+          sqlite_where=text("state IN ('failed', 'uncertain', 'held')"),
+          postgresql_where=text("state IN ('failed', 'uncertain', 'held')")),
 )  # fmt: skip
 
 chat_lines = Table(
@@ -255,4 +269,62 @@ facts = Table(
     metadata,
     Column("key", String(64), primary_key=True),  # for instance the vault's fingerprint
     Column("value", Text, nullable=False),
+)
+
+organizers = Table(
+    "organizers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),  # in small letters
+    Column("name", String(128), nullable=False),
+    Column("role", String(16), nullable=False),  # organizer, analyst, facilitator, translator
+    Column("password", String(256), nullable=False),  # Argon2id, in its own notation
+    Column("totp", LargeBinary),  # hidden: the secret shared with an authenticator app
+    Column("totp_step", Integer),  # of the last code taken: none is good twice
+    Column("created_at", Moment, nullable=False),
+    Column("signed_in_at", Moment),
+    Column("closed_at", Moment),  # may not sign in any more
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("key", String(64), primary_key=True),  # SHA-256 of what the browser holds
+    Column(
+        "organizer_id",
+        Id,
+        ForeignKey("organizers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("began_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+sign_ins = Table(  # those that failed: too many, and whoever it is has to wait
+    "sign_ins",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("who", LargeBinary, nullable=False),  # sealed: the account or the network address
+    Column("at", Moment, nullable=False),
+    Index("ix_sign_ins_who_at", "who", "at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("who", String(254), nullable=False),  # the account, also once it is gone
+    Column("action", String(64), nullable=False),
+    Column("about", Text, nullable=False),
+)
+
+phases = Table(  # of the work plan, where an organizer moved them
+    "phases",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("starts", Date, nullable=False),
+    Column("ends", Date, nullable=False),
+    Column("done_at", Moment),
 )

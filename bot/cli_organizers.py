@@ -1,0 +1,72 @@
+"""The command `consulta organizer`: accounts for the organizers' pages."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+
+import click
+
+from bot import settings as settings_module
+from bot import wiring
+from bot.delivery import now
+from storage import organizers
+from storage.database import reading, writing
+
+WRONG_USE = 2
+
+
+@click.group()
+def organizer() -> None:
+    """Accounts: who may open the organizers' pages."""
+
+
+@organizer.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(organizers.ROLES), default="organizer")
+@click.option("--name", default="", help="How the pages greet them.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def add(*, email: str, role: str, name: str, password_stdin: bool, as_json: bool) -> None:
+    """Open an account. Without --password-stdin a password is made up and printed once."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
+    engine = wiring.open_database(settings_module.read())
+    try:
+        with writing(engine) as db:
+            made = organizers.add(db, email, name, role, password, now())
+            organizers.note(db, "consola", "abrió una cuenta", f"{made.email} ({role})", now())
+    except organizers.AccountError as error:
+        click.echo(str(error), err=True)
+        sys.exit(WRONG_USE)
+    told = {"email": made.email, "role": made.role, "name": made.name}
+    if not password_stdin:
+        told["password"] = password
+    click.echo(json.dumps(told, ensure_ascii=False) if as_json else _lines(told))
+
+
+def _lines(told: dict[str, str]) -> str:
+    return "\n".join(f"{key}: {value}" for key, value in told.items())
+
+
+@organizer.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def list_(*, as_json: bool) -> None:
+    """Every account, and when it was last used."""
+    with reading(wiring.open_database(settings_module.read())) as db:
+        found = organizers.everybody(db)
+    rows = [
+        {
+            "email": each.email,
+            "name": each.name,
+            "role": each.role,
+            "totp": each.totp,
+            "signed_in_at": each.signed_in_at.isoformat() if each.signed_in_at else None,
+            "open": each.closed_at is None,
+        }
+        for each in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+    for row in [] if as_json else rows:
+        click.echo(f"{row['email']}  {row['role']}  {'' if row['open'] else 'closed'}".rstrip())
