@@ -111,8 +111,8 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
 
 
 def _fresh(desk: Desk, person: Person) -> Dialog:
-    """The dialog for a newcomer; for anybody else it will not be looked at."""
-    if person.talk.dialogs or person.talk.closed:
+    """The dialog for whoever begins; in the midst of one it will not be looked at."""
+    if person.talk.dialogs:
         return Dialog("", "", 0)
     return people.fresh(*desk.front(), desk.rng)
 

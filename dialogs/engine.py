@@ -49,6 +49,13 @@ def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn
         return replace(talk, offered=()), [moving.plain(talk, "still_stopped")]
     if meant == "stop":
         return replace(talk, stopped=True, offered=()), [Stop(), moving.plain(talk, "stopped")]
+    if talk.stopped and meant == "help":
+        told = [moving.plain(talk, "help"), moving.plain(talk, "still_stopped")]
+        return talk, list(told)
+    if talk.top is None and moving.refused(talk, library) and meant in ("return", "go_on"):
+        talk = replace(talk, closed=talk.closed[:-1], stopped=False, offered=())
+        talk, effects = push(talk, fresh, library)
+        return talk, [Return(), *effects]
     if talk.top is None and not talk.closed:
         return _first(talk, library, fresh, meant)
     if meant not in CONTEXTUAL:
@@ -57,12 +64,6 @@ def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn
     if inbound.payload:
         return buttons.payload(talk, inbound.payload, inbound, library)
     if offer := buttons.offered(talk, inbound):
-        meant = offer.payload.removeprefix(COMMAND)
-        if meant in COMMANDS and offer.payload.startswith(COMMAND):
-            return COMMANDS[meant](talk, library)
-        meant = offer.payload.removeprefix(COMMAND)
-        if meant in COMMANDS and offer.payload.startswith(COMMAND):
-            return COMMANDS[meant](talk, library)
         return buttons.payload(talk, offer.payload, replace(inbound, pressed=""), library)
     return answering.answer(talk, inbound, library)
 
@@ -71,9 +72,11 @@ def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
     """The command that this is, if it is one; a choice of the question goes before most of them."""
     if inbound.kind == "start":
         return "greeting"
-    if inbound.payload.startswith(COMMAND):
-        return inbound.payload[1:] if inbound.payload[1:] in COMMANDS else ""
-    if inbound.kind != "text":
+    offer = buttons.offered(talk, inbound)
+    payload = offer.payload if offer else inbound.payload
+    if payload.startswith(COMMAND):
+        return payload[1:] if payload[1:] in COMMANDS else ""
+    if inbound.kind != "text" or offer:
         return ""
     meant = replies.command(inbound.text)
     if meant in RANK_ABOVE_CHOICES or meant in CONTEXTUAL:
@@ -83,8 +86,6 @@ def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
 
 def _named_exactly(talk: Talk, text: str, library: Library) -> bool:
     said = replies.plain(text)
-    if any(said == replies.plain(choice.label) for choice in talk.offered):
-        return True
     asked = moving.asked(talk, library)
     options = asking.options(asked[1], asked[0], library) if asked else ()
     return any(said in map(replies.plain, option.label.values()) for option in options)

@@ -64,7 +64,7 @@ def ask_again(talk: Talk, library: Library, first: str = "", *, question_too: bo
     talk = replace(talk, offered=())
     said: list[Effect] = [Say(Message(first, language=talk.language or "es"))] if first else []
     if talk.top is None:
-        talk, rest = over(talk)
+        talk, rest = over(talk, library)
         return talk, [*said, *rest]
     now = asked(talk, library)
     if now is None:
@@ -74,9 +74,17 @@ def ask_again(talk: Talk, library: Library, first: str = "", *, question_too: bo
     return talk, said
 
 
-def over(talk: Talk) -> Turn:
+def refused(talk: Talk, library: Library) -> bool:
+    """Whether the last dialog ended because the person did not want to take part."""
+    last = talk.closed[-1] if talk.closed else None
+    return last is not None and asking.disposition(last, library.script(last)) == "refused"
+
+
+def over(talk: Talk, library: Library) -> Turn:
     """Nothing is open: what there is to do after the end."""
     last = talk.closed[-1] if talk.closed else None
+    if refused(talk, library):
+        return offer(talk, say("refused_before", talk.language), commands(talk, ("return", "help")))
     words = say("finished", talk.language, {"folio": last.folio if last else ""})
     return offer(talk, words, commands(talk, ("back", "language", "help", "stop")))
 

@@ -108,11 +108,13 @@ def choice(options: Sequence[Option], text: str) -> Found:
     said = plain(text)
     if not said:
         return Found()
-    if (place := _place(said, options)) is not None:
+    if len(options) <= LONG and (place := _place(said, options)) is not None:
         return Found((options[place],), sure=True)
     exact = [option for option in options if said in _names(option)]
     if exact:
         return Found(tuple(exact), sure=len(exact) == 1 and not exact[0].columns.get("confirm"))
+    if between := _between(options, said):
+        return Found((between,), sure=True)
     if answer := _yes_no(options, text):
         return Found((answer,), sure=True)
     return _near(options, said)
@@ -174,6 +176,28 @@ def _nearness(said: str, name: str) -> float:
     return max(fuzz.ratio(said, name), fuzz.ratio(_sound(said), _sound(name)) - 2.0)
 
 
+def _between(options: Sequence[Option], said: str) -> Option | None:
+    """The range that a number falls into: 25 is "18 a 29", 70 is "60 o más"."""
+    numbers = [int(word) for word in said.split() if word.isdecimal() and len(word) < 10]
+    if len(numbers) != 1 or numbers[0] <= len(options) <= LONG:
+        return None
+    inside = [option for option in options if _holds(option.label.get("es", ""), numbers[0])]
+    return inside[0] if len(inside) == 1 else None
+
+
+def _holds(label: str, number: int) -> bool:
+    bounds = [int(found) for found in re.findall(r"\d{1,9}", label)]
+    match plain(label).split()[:1], bounds:
+        case ["menos"], [most]:
+            return number < most
+        case _, [least, most]:
+            return least <= number <= most
+        case _, [least] if "mas" in plain(label).split():
+            return number >= least
+        case _:
+            return False
+
+
 def _near(options: Sequence[Option], said: str) -> Found:
     ranked = sorted(((_score(said, option), -i) for i, option in enumerate(options)), reverse=True)
     near = [(score, options[-i]) for score, i in ranked[:4] if score >= NEAR]
@@ -204,13 +228,11 @@ def several(options: Sequence[Option], text: str) -> tuple[Option, ...] | None:
         return (
             _once(options[number - 1] for number in inside) if len(inside) == len(numbers) else None
         )
-    whole = choice(options, text)
-    if whole.sure:
-        return whole.options
-    parts = [part for part in re.split(r"[,;/\n]|\by\b|\be\b", text) if plain(part)]
-    found = [choice(options, part) for part in parts]
-    if len(parts) > 1 and all(part.sure for part in found):
-        return _once(part.options[0] for part in found)
+    for between in (r"[,;/\n]", r"[,;/\n]|\b[ye]\b"):
+        parts = [part for part in re.split(between, text) if plain(part)]
+        found = [choice(options, part) for part in parts]
+        if found and all(part.sure for part in found):
+            return _once(part.options[0] for part in found)
     return None
 
 

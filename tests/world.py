@@ -240,5 +240,6 @@ def world(folder: Path, url: str, **given: Any) -> Iterator[World]:
 def as_read(message: Message) -> str:
     """A message that has no provider, as a person reads it."""
     choices = message.choices[:-1] if message.several else message.choices
-    numbered = [f"{number}. {choice.label}" for number, choice in enumerate(choices, 1)]
-    return "\n".join([message.text, *numbered])
+    marks = ["☑ " if choice.payload in message.chosen else "" for choice in choices]
+    labels = [mark + choice.label for mark, choice in zip(marks, choices, strict=True)]
+    return "\n".join([message.text, *(f"{n}. {label}" for n, label in enumerate(labels, 1))])
