@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dialogs import logic, replies
 from dialogs.phrases import say
-from dialogs.script import REFERENCE, Option, Question, Script
+from dialogs.script import FACTS, REFERENCE, Option, Question, Script
 from dialogs.state import Dialog, Disposition
 from dialogs.values import LANGUAGES, Choice, Message, Text, in_language
 
@@ -128,8 +128,8 @@ def _named(
     """What `${name}` stands for: the label of a choice rather than its code."""
     if name == "folio":
         return dialog.folio
-    if name in library.facts:
-        return library.facts[name]
+    if name in FACTS:
+        return library.facts.get(name, "")
     value = dialog.answers.get(name, "")
     labels = {option.name: option.label for option in script.question(name).options}
     return ", ".join(

@@ -32,6 +32,8 @@ ROLES = (
     *("consent:sensitive", "consent:forums", "consent:feedback", "consent:voice", "consent:quote"),
 )
 
+FACTS = frozenset(("folio", "aviso_url", "foro"))  # what a label may name besides answers
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -381,7 +383,7 @@ def _templates(question: Question) -> Iterator[str]:
 
 
 def _check_references(reader: _Reader, script: Script) -> None:
-    known = {*script.places, "folio", "aviso_url"}
+    known = {*script.places, *FACTS}
     for question in script.questions:
         used = set(_read_names([question]))
         for missing in sorted(used - known):
