@@ -77,7 +77,7 @@ def find(db: Connection, channel: str, identity: str) -> Person | None:
 
 def _locked(db: Connection, channel: str, identity: bytes) -> Row[Any] | None:
     statement = select(people).where(people.c.channel == channel, people.c.identity == identity)
-    return db.execute(statement.with_for_update()).one_or_none()
+    return db.execute(statement.with_for_update(key_share=True)).one_or_none()
 
 
 def _person(db: Connection, row: Row[Any]) -> Person:

@@ -62,6 +62,12 @@ def _person() -> Column[int]:
     )
 
 
+def _some(name: str, which: str, *columns: str, unique: bool = False) -> Index:
+    """An index of some rows alone."""
+    test = text(which)
+    return Index(name, *columns, unique=unique, sqlite_where=test, postgresql_where=test)
+
+
 people = Table(
     "people",
     metadata,
@@ -76,6 +82,8 @@ people = Table(
     Column("municipality", String(64)),
     Column("age", String(64)),
     Column("gender", String(64)),
+    Column("role", String(16), nullable=False, server_default="citizen"),
+    Column("needs", LargeBinary),  # hidden: what a person needs to take part, asked once
     Column("stopped_at", Moment),
     Column("blocked_at", Moment),
     Column("created_at", Moment, nullable=False),
@@ -209,6 +217,59 @@ consents = Table(
     Column("words", LargeBinary, nullable=False),  # hidden: the button or the words used
     Column("channel", String(16), nullable=False),
     Column("at", Moment, nullable=False),
+    Index("ix_consents_person_id_kind_id", "person_id", "kind", "id"),
+)
+
+forums = Table(
+    "forums",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),  # of its file
+    Column("kind", String(16), nullable=False),
+    Column("state", String(10), nullable=False),  # planned, cancelled
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("capacity", Integer),  # NULL: as many as come
+    Column("title", Text, nullable=False),  # JSON, by language
+    Column("description", Text, nullable=False),  # JSON, by language
+    Column("place", Text, nullable=False),  # JSON: name, address, municipality, lat, lon or link
+    Column("token", String(24), nullable=False, unique=True),  # of its calendar file
+    Column("door", String(16), nullable=False, unique=True),  # the code shown at the door
+    Column("changes", Integer, nullable=False, server_default="0"),
+    Column("created_at", Moment, nullable=False),
+)
+
+invitations = Table(  # everything that is sent to many about a forum
+    "invitations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("forum_id", Id, ForeignKey("forums.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("purpose", String(16), nullable=False),  # invitation, reminder, change, thanks…
+    Column("state", String(10), nullable=False),  # planned, queueing, sending, done, cancelled
+    Column("paused_at", Moment),
+    Column("segment", Text, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("latest", Moment, nullable=False),  # the last sensible moment: past it, missed
+    Column("spread", Integer, nullable=False, server_default="0"),  # seconds
+    Column("reach", Integer, nullable=False, server_default="0"),  # as counted when it was planned
+    Column("cursor", Id, nullable=False, server_default="0"),  # the last person who was queued
+    Column("words", Text),  # JSON, by language: instead of the usual ones
+    Column("template", String(64)),  # approved by Meta, for WhatsApp outside the 24 hours
+    Column("version", Integer, nullable=False),  # of the form that takes the reply
+    Column("alert", Text),  # what its author has to know
+    Column("created_at", Moment, nullable=False),
+)
+
+rsvps = Table(
+    "rsvps",
+    metadata,
+    Column("forum_id", Id, ForeignKey("forums.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("answer", String(8)),  # yes, no, maybe, waiting; NULL: came without having said so
+    Column("companions", Integer, nullable=False, server_default="0"),
+    Column("at", Moment, nullable=False),  # of the answer: the waiting list goes by it
+    Column("attended_at", Moment),
+    Index("ix_rsvps_person_id", "person_id"),
 )
 
 outbox = Table(
@@ -218,24 +279,28 @@ outbox = Table(
     Column("person_id", Id, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("lane", Integer, nullable=False),  # 0 replies, 1 broadcasts
-    Column("message", LargeBinary, nullable=False),  # hidden: dialogs.values.Message as JSON
+    Column("invitation_id", Id, ForeignKey("invitations.id", ondelete="CASCADE")),
+    Column("message", LargeBinary),  # hidden: dialogs.values.Message as JSON; NULL: the invitation
     Column("state", String(10), nullable=False),
     Column("due", Moment, nullable=False),
     Column("leased_until", Moment),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempted_at", Moment),
+    Column("asked_at", Moment),  # WhatsApp: by template, whether the invitation is wanted
     Column("provider_id", String(128)),
     Column("sent_at", Moment),
     Column("code", String(16)),
     Column("reason", Text),
     Index("ix_outbox_person_id_lane_id", "person_id", "lane", "id"),
-    Index("ix_outbox_queued", "channel", "lane", "due", "id",
-          sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
-    Index("ix_outbox_leased", "leased_until", sqlite_where=text("state = 'leased'"),
-          postgresql_where=text("state = 'leased'")),
-    Index("ix_outbox_channel_provider_id", "channel", "provider_id"),
-    Index("ix_outbox_troubled", "state", "id",
-          sqlite_where=text("state IN ('failed', 'uncertain', 'held')"),
-          postgresql_where=text("state IN ('failed', 'uncertain', 'held')")),
+    _some("ix_outbox_queued", "state = 'queued' AND lane = 0", "channel", "due", "id"),
+    _some("ix_outbox_calling", "state = 'queued' AND lane = 1",
+          "invitation_id", "channel", "due", "id"),
+    _some("ix_outbox_leased", "state = 'leased'", "leased_until"),
+    _some("ix_outbox_uncertain", "state = 'uncertain'", "channel", "due"),
+    _some("ix_outbox_channel_provider_id", "provider_id IS NOT NULL", "channel", "provider_id"),
+    _some("uq_outbox_invitation_id_person_id", "invitation_id IS NOT NULL",
+          "invitation_id", "person_id", unique=True),
+    _some("ix_outbox_troubled", "state IN ('failed', 'uncertain', 'held')", "state", "id"),
 )  # fmt: skip
 
 chat_lines = Table(
@@ -254,6 +319,7 @@ senders = Table(
     Column("channel", String(16), primary_key=True),
     Column("free_at", Float, nullable=False),  # seconds since 1970: when the next slot begins
     Column("paused_until", Float, nullable=False),  # the provider said wait
+    Column("replied_at", Float, nullable=False, server_default="0"),  # the last reply that went out
     Column("reason", Text),
 )
 
@@ -327,4 +393,13 @@ phases = Table(  # of the work plan, where an organizer moved them
     Column("starts", Date, nullable=False),
     Column("ends", Date, nullable=False),
     Column("done_at", Moment),
+)
+
+aside = Table(  # messages that somebody looked at and decided to leave as they are
+    "aside",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # outbox
+    Column("ref", Id, primary_key=True),  # its number there
+    Column("who", String(254), nullable=False),
+    Column("at", Moment, nullable=False),
 )

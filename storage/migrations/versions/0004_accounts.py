@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -79,6 +79,14 @@ def upgrade() -> None:
         sa.Column("done_at", MOMENT),
         sa.PrimaryKeyConstraint("number", name="pk_phases"),
     )
+    op.create_table(
+        "aside",
+        sa.Column("kind", sa.String(8), nullable=False),
+        sa.Column("ref", ID, nullable=False),
+        sa.Column("who", sa.String(254), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "ref", name="pk_aside"),
+    )
     for name, (table, columns, where) in FIGURES.items():
         only = sa.text(where) if where else None
         op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
@@ -87,5 +95,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, (table, _, _) in FIGURES.items():
         op.drop_index(name, table_name=table)
-    for table in ("phases", "audit", "sign_ins", "sessions", "organizers"):
+    for table in ("aside", "phases", "audit", "sign_ins", "sessions", "organizers"):
         op.drop_table(table)
