@@ -273,7 +273,12 @@ def nearest(
 
 
 def _distance(point: tuple[float, float], option: Option) -> float:
-    lat, lon = radians(float(option.columns["lat"])), radians(float(option.columns["lon"]))
-    lat2, lon2 = radians(point[0]), radians(point[1])
+    return distance(point, (float(option.columns["lat"]), float(option.columns["lon"])))
+
+
+def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Kilometres between two points (latitude, longitude), as the crow flies."""
+    lat, lon = radians(other[0]), radians(other[1])
+    lat2, lon2 = radians(one[0]), radians(one[1])
     chord = sin((lat2 - lat) / 2) ** 2 + cos(lat) * cos(lat2) * sin((lon2 - lon) / 2) ** 2
     return 2 * KM * asin(sqrt(chord))
