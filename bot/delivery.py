@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -51,6 +52,7 @@ ENDINGS = {
 }
 
 Settle = Callable[[Connection, datetime], None]
+T = TypeVar("T")
 
 
 class Bell:
@@ -97,14 +99,24 @@ async def work(post: Post, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then finish what is on its way."""
     post.bell.hang()
     while not stop.is_set():
-        try:
-            wait = _round(post)
-        except OperationalError as error:
-            log.warning("the database is away; trying again", error=str(error.orig))
-            wait = IDLE
-        await post.bell.wait(wait)
+        await post.bell.wait(_safely(_round, post) or IDLE)
     if post.running:
         await asyncio.wait(post.running, timeout=outbox.LEASE.total_seconds())
+    _safely(_write_last, post)
+
+
+def _safely(work: Callable[[Post], T], post: Post) -> T | None:
+    """The outermost loop: whatever happens, the next round is tried."""
+    try:
+        return work(post)
+    except OperationalError as error:
+        log.warning("the database is away; trying again", error=type(error.orig).__name__)
+    except Exception:  # noqa: BLE001 - a delivery that has ended would be noticed too late
+        log.exception("a round of the delivery failed")
+    return None
+
+
+def _write_last(post: Post) -> None:
     with writing(post.engine) as db:
         _write_settled(db, post)
 
@@ -170,7 +182,8 @@ def _start(post: Post, work: Awaitable[Settle]) -> None:
 
 
 async def _finish(post: Post, work: Awaitable[Settle]) -> None:
-    post.settled.append(await work)
+    settle = await work  # first: the list is another one after each round
+    post.settled.append(settle)
     post.bell.ring()
 
 

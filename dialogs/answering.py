@@ -219,7 +219,8 @@ def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> T
     if named or keep.language is None or keep.confidence < SURE_OF_LANGUAGE or not talk.language:
         return talk, []
     if keep.language == talk.language:
-        return replace(talk, streak=0), []
+        several_words = len(keep.said.split()) > 1
+        return replace(talk, streak=0 if several_words else talk.streak), []
     talk = replace(talk, streak=talk.streak + 1)
     if talk.streak < REPLIES_TO_OFFER or talk.settled:
         return talk, []

@@ -151,7 +151,7 @@ class World:
         box = schema.outbox
         with reading(self.parts.engine) as db:
             rows = db.execute(select(box.c.state, func.count()).group_by(box.c.state))
-            return dict(rows.tuples())
+            return {row[0]: row[1] for row in rows}
 
     def stored(self, name: str) -> dict[str, str]:
         """The answers of a person that count: choice, number, or what was said."""
