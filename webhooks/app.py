@@ -6,9 +6,11 @@ import os
 from contextlib import ExitStack
 from multiprocessing.util import Finalize
 
-from flask import Flask, Response, current_app, jsonify, render_template
+from flask import Flask, Response, current_app, jsonify, redirect, render_template, url_for
+from flask_login import current_user
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from werkzeug.wrappers import Response as BaseResponse
 
 from bot import settings as settings_module
 from bot import wiring
@@ -16,14 +18,14 @@ from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
 from storage.database import reading
-from webhooks import chat, hooks
+from webhooks import chat, hooks, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # CSRF protection over HTTPS looks at it
     "Permissions-Policy": "microphone=(self), geolocation=(self), camera=()",
 }
 
@@ -45,6 +47,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.register_blueprint(hooks.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
+    pages.install(app, exempt=(hooks.blueprint, chat.blueprint))
     app.add_url_rule("/healthz", view_func=healthz)
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/", view_func=front)
@@ -78,10 +81,11 @@ def notice() -> str:
     return render_template("aviso.html")
 
 
-def front() -> str:
-    """What this address is, for whoever opens it."""
-    parts: Parts = current_app.extensions["parts"]
-    return render_template("front.html", chat=parts.settings.chat)
+def front() -> str | BaseResponse:
+    """What this address is, for whoever opens it; organizers go on to their pages."""
+    if current_user.is_authenticated:
+        return redirect(url_for("today.page"))
+    return render_template("front.html")
 
 
 def _secure(response: Response) -> Response:

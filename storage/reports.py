@@ -1,0 +1,376 @@
+"""Figures for the organizers: counted by the database, never answer by answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    and_,
+    case,
+    cast,
+    distinct,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+
+from storage import schema
+
+ZONE = "America/Merida"
+OFFSET = "-6 hours"  # of that zone, which keeps no summer time since 2022; SQLite knows no zones
+QUIET = timedelta(days=3)  # without a word for so long, an unfinished conversation broke off
+SMALLEST = 5  # people: a smaller group could be recognised, and is shown as "fewer than 5"
+
+answers, responses, people = schema.answers, schema.responses, schema.people
+consents, outbox, inbox, forms = schema.consents, schema.outbox, schema.inbox, schema.forms
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which passes through a questionnaire are counted: the pilot's, or the real ones."""
+
+    form: str
+    versions: tuple[int, ...]
+    pilot: bool
+
+    @property
+    def newest(self) -> int:
+        return self.versions[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispositions:
+    """What became of everybody who began, in the manner of AAPOR's final dispositions."""
+
+    undecided: int = 0  # wrote, and did not say whether they take part
+    refused: int = 0
+    going: int = 0  # accepted, and wrote lately
+    broke_off: int = 0  # accepted, and is silent since QUIET
+    completed: int = 0
+
+    @property
+    def reached(self) -> int:
+        return self.undecided + self.refused + self.accepted
+
+    @property
+    def accepted(self) -> int:
+        return self.going + self.broke_off + self.completed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many of a group began, accepted, and completed."""
+
+    key: str
+    begun: int
+    completed: int
+    refused: int
+
+
+def scope(db: Connection, form: str) -> Scope | None:
+    """What counts of a questionnaire now; None if it was never published."""
+    rows = db.execute(
+        select(forms.c.version, forms.c.state).where(forms.c.name == form).order_by(forms.c.version)
+    ).all()
+    if not rows:
+        return None
+    pilot = rows[-1].state == "pilot"
+    versions = tuple(row.version for row in rows if (row.state == "pilot") == pilot)
+    return Scope(form, versions, pilot)
+
+
+def _inside(given: Scope) -> ColumnElement[bool]:
+    return and_(responses.c.form == given.form, responses.c.version.in_(given.versions))
+
+
+def _standing() -> ColumnElement[bool]:
+    return and_(answers.c.replaced_at.is_(None), answers.c.aside_at.is_(None))
+
+
+def dispositions(db: Connection, given: Scope, now: datetime) -> Dispositions:
+    """What became of everybody who began this questionnaire."""
+    agreed = (
+        select(consents.c.person_id)
+        .where(consents.c.form == given.form, consents.c.kind == "answer", consents.c.given)
+        .distinct()
+        .subquery()
+    )
+    outcome = case(
+        (responses.c.state != "started", responses.c.state),
+        (agreed.c.person_id.is_(None), "undecided"),
+        (people.c.heard_at < now - QUIET, "broke_off"),
+        else_="going",
+    ).label("outcome")
+    statement = (
+        select(outcome, func.count())
+        .select_from(
+            responses.join(people, people.c.id == responses.c.person_id).outerjoin(
+                agreed, agreed.c.person_id == responses.c.person_id
+            )
+        )
+        .where(_inside(given))
+        .group_by(literal_column("1") if db.dialect.name == "postgresql" else outcome)
+    )
+    return Dispositions(**{str(name): count for name, count in db.execute(statement)})
+
+
+COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    "channel": responses.c.mode,
+    "language": people.c.language,
+    "came_by": people.c.came_by,
+    "municipality": people.c.municipality,
+    "gender": people.c.gender,
+    "age": people.c.age,
+}
+
+
+def by(db: Connection, given: Scope, column: str, *, most: int = 200) -> list[Group]:
+    """Everybody who began, by a column of COLUMNS; the largest groups first."""
+    key = func.coalesce(COLUMNS[column], "")
+    statement = (
+        select(key, func.count(), *_outcomes())
+        .select_from(responses.join(people, people.c.id == responses.c.person_id))
+        .where(_inside(given))
+        .group_by(COLUMNS[column])
+        .order_by(func.count().desc())
+        .limit(most)
+    )
+    return [Group(*row) for row in db.execute(statement)]
+
+
+def _outcomes() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    return (
+        func.sum(case((responses.c.state == "completed", 1), else_=0)),
+        func.sum(case((responses.c.state == "refused", 1), else_=0)),
+    )
+
+
+def _local(db: Connection, moment: ColumnElement[Any], shape: str) -> ColumnElement[Any]:
+    """The local day ("day") or hour ("hour") of a moment, as text."""
+    if db.dialect.name == "postgresql":
+        pattern = {"day": "YYYY-MM-DD", "hour": 'YYYY-MM-DD"T"HH24'}[shape]
+        return func.to_char(func.timezone(ZONE, moment), pattern)
+    pattern = {"day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}[shape]
+    return func.strftime(pattern, moment, OFFSET)
+
+
+def daily(db: Connection, given: Scope, since: datetime) -> dict[date, tuple[int, int]]:
+    """How many began and how many completed, by the local day on which they began."""
+    day = _local(db, responses.c.started_at, "day").label("day")
+    statement = (
+        select(day, func.count(), _outcomes()[0])
+        .where(_inside(given), responses.c.started_at >= since)
+        .group_by(literal_column("day"))
+    )
+    return {date.fromisoformat(row[0]): (row[1], row[2]) for row in db.execute(statement)}
+
+
+def hourly(db: Connection, since: datetime) -> dict[str, int]:
+    """Answers by local hour ("2027-06-28T09")."""
+    hour = _local(db, answers.c.at, "hour").label("hour")
+    statement = (
+        select(hour, func.count()).where(answers.c.at >= since).group_by(literal_column("hour"))
+    )
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
+def answered(db: Connection, given: Scope) -> dict[str, int]:
+    """How many have answered each question."""
+    statement = (
+        select(answers.c.question, func.count())
+        .join(responses, responses.c.id == answers.c.response_id)
+        .where(_inside(given), _standing())
+        .group_by(answers.c.question)
+    )
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
+def last_answered(db: Connection, given: Scope, quiet_since: datetime) -> dict[str, int]:
+    """After which question those who broke off fell silent."""
+    last = (
+        select(func.max(answers.c.id).label("id"))
+        .join(responses, responses.c.id == answers.c.response_id)
+        .join(people, people.c.id == responses.c.person_id)
+        .where(_inside(given), responses.c.state == "started", people.c.heard_at < quiet_since)
+        .where(_standing())
+        .group_by(answers.c.response_id)
+        .subquery()
+    )
+    statement = (
+        select(answers.c.question, func.count())
+        .join(last, last.c.id == answers.c.id)
+        .group_by(answers.c.question)
+    )
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
+def median_time(db: Connection, given: Scope) -> timedelta | None:
+    """From the first word to the folio, of those who completed: half took less."""
+    if db.dialect.name == "postgresql":
+        spent: ColumnElement[Any] = func.extract(
+            "epoch", responses.c.finished_at - responses.c.started_at
+        )
+        statement: Select[Any] = select(func.percentile_disc(0.5).within_group(spent.asc())).where(
+            _inside(given), responses.c.state == "completed"
+        )
+        found = db.scalar(statement)
+        return None if found is None else timedelta(seconds=float(found))
+    spent = func.julianday(responses.c.finished_at) - func.julianday(responses.c.started_at)
+    done = and_(_inside(given), responses.c.state == "completed")
+    count = db.scalar(select(func.count()).where(done).select_from(responses)) or 0
+    middle = select(cast(spent, Float)).where(done).order_by(spent).offset((count - 1) // 2)
+    found = db.scalar(middle.limit(1)) if count else None
+    return None if found is None else timedelta(days=float(found))
+
+
+def values(db: Connection, given: Scope, question: str) -> dict[str, int]:
+    """How often each value of a choice question was given; several may be given at once."""
+    statement = (
+        select(answers.c.value, func.count())
+        .join(responses, responses.c.id == answers.c.response_id)
+        .where(_inside(given), _standing(), answers.c.question == question)
+        .where(answers.c.value.is_not(None))
+        .group_by(answers.c.value)
+    )
+    found: dict[str, int] = {}
+    for row in db.execute(statement):
+        for value in str(row[0]).split():
+            found[value] = found.get(value, 0) + row[1]
+    return found
+
+
+# today
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What needs a hand now."""
+
+    failed: int  # messages that will not arrive
+    uncertain: int  # may have arrived; nobody can know
+    held: int  # wait until the person writes
+    broken: int  # conversations that failed by our fault
+    requests: int  # rights that somebody exercises
+    oldest_request: datetime | None
+
+
+NOBODYS_FAULT = ("the person asked us to stop", "the person blocked us")
+
+
+def attention(db: Connection) -> Attention:
+    """What needs a hand now."""
+    aside = schema.aside
+    seen = exists().where(aside.c.kind == "outbox", aside.c.ref == outbox.c.id)
+    statement = select(outbox.c.state, func.count()).where(_troubled(), ~seen)
+    states = {row[0]: row[1] for row in db.execute(statement.group_by(outbox.c.state))}
+    open_ = schema.requests.c.settled_at.is_(None)
+    requests, oldest = db.execute(
+        select(func.count(), func.min(schema.requests.c.at)).where(open_)
+    ).one()
+    broken = select(func.count()).select_from(inbox).where(inbox.c.state == "failed")
+    return Attention(
+        failed=states.get("failed", 0),
+        uncertain=states.get("uncertain", 0),
+        held=states.get("held", 0),
+        broken=db.scalar(broken) or 0,
+        requests=requests,
+        oldest_request=oldest,
+    )
+
+
+def _troubled() -> ColumnElement[bool]:
+    """What did not go out, but for what nobody can mend: the person wants no more of it."""
+    mendable = func.coalesce(outbox.c.reason, "").not_in(NOBODYS_FAULT)
+    return and_(outbox.c.state.in_(("failed", "uncertain", "held")), mendable)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What happened in a stretch of time."""
+
+    people: int  # who answered something
+    answers: int
+    completed: int
+
+
+def lately(db: Connection, since: datetime) -> Day:
+    """What happened since then."""
+    writers = select(func.count(), func.count(distinct(answers.c.response_id)))
+    count, who = db.execute(writers.where(answers.c.at >= since)).one()
+    done = select(func.count()).select_from(responses).where(responses.c.finished_at >= since)
+    return Day(who, count, db.scalar(done.where(responses.c.state == "completed")) or 0)
+
+
+def published(db: Connection) -> list[Any]:
+    """Every version of every questionnaire, the newest first."""
+    return list(db.execute(select(forms).order_by(forms.c.name, forms.c.version.desc())))
+
+
+def begun(db: Connection) -> dict[tuple[str, int], int]:
+    """How many began each version."""
+    key = (responses.c.form, responses.c.version)
+    found = db.execute(select(*key, func.count()).group_by(*key))
+    return {(row[0], row[1]): row[2] for row in found}
+
+
+# messages that need a hand
+
+
+def troubled(
+    db: Connection, state: str, *, before: int | None = None, limit: int = 50
+) -> list[Any]:
+    """Messages in a state that nobody has put aside, newest first."""
+    aside = schema.aside
+    seen = exists().where(aside.c.kind == "outbox", aside.c.ref == outbox.c.id)
+    statement = (
+        select(outbox, people.c.pseudonym)
+        .join(people, people.c.id == outbox.c.person_id)
+        .where(outbox.c.state == state, _troubled(), ~seen)
+        .order_by(outbox.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(outbox.c.id < before)
+    return list(db.execute(statement))
+
+
+def broken(db: Connection, limit: int = 50) -> list[Any]:
+    """Messages of people that failed by our fault, oldest first."""
+    statement = (
+        select(inbox, people.c.pseudonym)
+        .outerjoin(people, people.c.id == inbox.c.person_id)
+        .where(inbox.c.state == "failed")
+        .order_by(inbox.c.at)
+        .limit(limit)
+    )
+    return list(db.execute(statement))
+
+
+def rights(db: Connection, *, settled: bool, limit: int = 100) -> list[Any]:
+    """Rights that people exercise, oldest first; or those that were seen to, newest first."""
+    requests = schema.requests
+    statement = select(requests, people.c.pseudonym, people.c.channel).join(
+        people, people.c.id == requests.c.person_id
+    )
+    if settled:
+        statement = statement.where(requests.c.settled_at.is_not(None))
+        return list(db.execute(statement.order_by(requests.c.settled_at.desc()).limit(limit)))
+    statement = statement.where(requests.c.settled_at.is_(None))
+    return list(db.execute(statement.order_by(requests.c.at).limit(limit)))
+
+
+def folios(db: Connection, person_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The folios of some people, by which they can be spoken of without a name."""
+    found: dict[int, list[str]] = {}
+    rule = (responses.c.person_id.in_(person_ids), responses.c.folio.is_not(None))
+    for row in db.execute(select(responses.c.person_id, responses.c.folio).where(*rule)):
+        found.setdefault(row.person_id, []).append(row.folio)
+    return found

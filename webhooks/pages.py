@@ -1,0 +1,71 @@
+"""The organizers' pages, put together: what the menu shows, and to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from storage.organizers import ROLES, Role
+from webhooks import access, hooks, plan, spoken, today
+
+LARGEST_UPLOAD = 8_000_000  # bytes: a questionnaire with its catalogues
+UPLOADS = {"forms.check"}
+
+PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
+    ("today.page", "Hoy", "today", ROLES),
+    ("plan.page", "Plan", "plan", ROLES),
+)
+REFUSALS = {
+    403: ("Esta página no es para tu papel", "role"),
+    404: ("Aquí no hay nada", "missing"),
+    413: ("El archivo es demasiado grande", "Sube uno de menos de 8 MB."),
+}
+
+
+def install(app: Flask, *, exempt: tuple[Any, ...]) -> None:
+    """Add the organizers' pages to an application."""
+    app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)  # a token ends with its session
+    app.before_request(_allow_uploads)
+    access.install(app, exempt=exempt)
+    spoken.install(app)
+    app.context_processor(_frame)
+    for module in (today, plan):
+        app.register_blueprint(module.blueprint)
+    for status in REFUSALS:
+        app.register_error_handler(status, _refuse)
+    app.after_request(_keep_private)
+
+
+def _frame() -> dict[str, Any]:
+    """What every page shows around its content."""
+    return {
+        "pages": PAGES,
+        "chat_on": access.parts().settings.chat,
+        "role_names": access.ROLE_NAMES,
+        "forum_roles": next((page[3] for page in PAGES if page[0] == "forums.page"), ()),
+    }
+
+
+def _allow_uploads() -> None:
+    if request.endpoint in UPLOADS:
+        request.max_content_length = LARGEST_UPLOAD
+
+
+def _refuse(error: HTTPException) -> ResponseReturnValue:
+    """A page that says what to do; what programs call gets the bare status."""
+    if request.blueprint in (hooks.blueprint.name, "chat") or request.path.startswith("/hooks"):
+        return error
+    title, cure = REFUSALS[error.code or 404]
+    return render_template("refusal.html", title=title, cure=cure), error.code or 404
+
+
+def _keep_private(response: Response) -> Response:
+    """What is only for who is signed in must not stay in a shared computer's cache."""
+    if request.endpoint not in ("static", None) and current_user.is_authenticated:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,77 @@
+"""How figures, days and spans are written for people: Spanish, in Yucatán's time."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+HERE = ZoneInfo("America/Merida")
+MONTHS = ("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto",
+          "septiembre", "octubre", "noviembre", "diciembre")  # fmt: skip
+DAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
+
+
+def install(app: Flask) -> None:
+    """The filters of the templates."""
+    app.template_filter("number")(number)
+    app.template_filter("share")(share)
+    app.template_filter("moment")(moment)
+    app.template_filter("clock")(clock)
+    app.template_filter("day")(day)
+    app.template_filter("short_day")(short_day)
+    app.template_filter("span")(span)
+    app.template_filter("many")(many)
+
+
+def local(at: datetime) -> datetime:
+    return at.astimezone(HERE)
+
+
+def number(value: float) -> str:
+    """1234567 → 1,234,567, as Mexico writes it."""
+    return f"{value:,.0f}"
+
+
+def share(part: float, whole: float) -> str:
+    """A part of a whole; of nothing there is no share."""
+    if not whole:
+        return "—"
+    found = 100 * part / whole
+    return f"{found:.0f} %" if found >= 10 or found == 0 else f"{found:.1f} %"
+
+
+def clock(at: datetime) -> str:
+    return local(at).strftime("%H:%M")
+
+
+def moment(at: datetime | None) -> str:
+    """28 de junio, 09:05."""
+    return "—" if at is None else f"{short_day(local(at).date())}, {clock(at)}"
+
+
+def day(on: date) -> str:
+    """lunes 28 de junio de 2027."""
+    return f"{DAYS[on.weekday()]} {on.day} de {MONTHS[on.month - 1]} de {on.year}"
+
+
+def short_day(on: date) -> str:
+    """28 de junio."""
+    return f"{on.day} de {MONTHS[on.month - 1]}"
+
+
+def span(length: timedelta | None) -> str:
+    """About how long: 45 s, 6 min, 3 h, 2 días."""
+    if length is None:
+        return "—"
+    seconds = length.total_seconds()
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} días"
+
+
+def many(count: int, one: str, more: str) -> str:
+    """1 persona, 2 personas."""
+    return f"{number(count)} {one if count == 1 else more}"

@@ -1,0 +1,19 @@
+// What htmx needs to know, and the menu that is always open where there is room for it.
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector("input[name=csrf_token]");
+  if (token) event.detail.headers["X-CSRFToken"] = token.value;
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status === 422) event.detail.shouldSwap = true; // faults are shown in place
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const heading = event.detail.target.querySelector("[data-focus]");
+  if (heading) heading.focus();
+});
+const menu = document.querySelector("details.menu");
+if (menu) {
+  const room = matchMedia("(min-width: 60rem)");
+  const fit = () => { menu.open = room.matches; };
+  room.addEventListener("change", fit);
+  fit();
+}

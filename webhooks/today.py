@@ -1,0 +1,95 @@
+"""Hoy: what runs, what is due, answers by the hour, and what needs a hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from storage import forms, reports
+from storage.database import reading
+from webhooks import pictures, plan, spoken
+from webhooks.access import EVERYBODY, allowed, parts
+
+blueprint = Blueprint("today", __name__, url_prefix="/hoy")
+
+DAY = timedelta(hours=24)
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The questionnaire that begins for newcomers."""
+
+    title: str
+    state: str  # pilot, open, closed
+    version: int
+    drafts: int  # unreviewed strings
+
+
+@blueprint.get("")
+@allowed(*EVERYBODY)
+def page() -> str:
+    now = parts().clock()
+    with reading(parts().engine) as db:
+        schedule = plan.schedule(db, now)
+        shown = _shown(db, now)
+    today = spoken.local(now).date()
+    return render_template(
+        "today.html",
+        today=today,
+        running=[phase for phase in schedule if phase.runs(today)],
+        coming=[phase for phase in schedule if phase.starts > today][:3],
+        channels=sorted(parts().post.channels),
+        live=session.get("live", True),
+        **shown,
+    )
+
+
+@blueprint.get("/ahora")
+@allowed(*EVERYBODY)
+def now_() -> str:
+    """The part of the page that renews itself."""
+    with reading(parts().engine) as db:
+        return render_template("today_now.html", **_shown(db, parts().clock()))
+
+
+@blueprint.post("/ritmo")
+@allowed(*EVERYBODY)
+def pace() -> Response:
+    """Let the figures renew themselves, or hold them still."""
+    session["live"] = request.form.get("vivo") == "si"
+    return redirect(url_for("today.page"))
+
+
+def _shown(db: Connection, now: datetime) -> dict[str, Any]:
+    return {
+        "now": now,
+        "lately": reports.lately(db, now - DAY),
+        "attention": reports.attention(db),
+        "form": _running(db),
+        "chart": _chart(reports.hourly(db, now - DAY), now),
+    }
+
+
+def _running(db: Connection) -> Running | None:
+    front = forms.front(db)
+    if front is None:
+        return None
+    row = next(each for each in reports.published(db) if (each.name, each.version) == front)
+    script = parts().desk.library.lookup(*front)
+    return Running(script.title["es"], row.state, row.version, row.drafts_accepted)
+
+
+def _chart(found: dict[str, int], now: datetime) -> pictures.Chart:
+    hours = [spoken.local(now - timedelta(hours=back)) for back in reversed(range(HOURS))]
+    rows = []
+    for hour in hours:
+        count = found.get(hour.strftime("%Y-%m-%dT%H"), 0)
+        title = f"De {hour:%H}:00 a {hour:%H}:59: {spoken.many(count, 'respuesta', 'respuestas')}"
+        rows.append((f"{hour:%H}", title, count, 0))
+    return pictures.columns(rows)
