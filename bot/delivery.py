@@ -111,7 +111,7 @@ def _safely(work: Callable[[Post], T], post: Post) -> T | None:
         return work(post)
     except OperationalError as error:
         log.warning("the database is away; trying again", error=type(error.orig).__name__)
-    except Exception:  # noqa: BLE001 - a delivery that has ended would be noticed too late
+    except Exception:
         log.exception("a round of the delivery failed")
     return None
 

@@ -1,0 +1,212 @@
+"""The program as an operator starts it: processes of its own, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from storage import database
+from storage.vault import vault
+from tests.emulators import telegram as provider
+from tests.emulators import telegram_people
+from tests.emulators.telegram import Telegram
+from tests.world import ANA, PATIENCE, SECRET
+
+CONSULTA = Path(sys.executable).with_name("consulta")
+TOKEN = "123456:" + "a" * 35
+
+
+@pytest.fixture
+def telegram() -> Iterator[Telegram]:
+    with Telegram() as emulator:
+        yield emulator
+        assert emulator.faults == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(folder: Path, telegram: Telegram | None = None, **more: str) -> dict[str, str]:
+    known = {"PATH": os.environ["PATH"], "CONSULTA_DATA": str(folder), "LANG": "C.UTF-8", **more}
+    if telegram:
+        known["CONSULTA_TELEGRAM_TOKEN"] = telegram.token
+        known["CONSULTA_TELEGRAM_SECRET"] = SECRET
+        known["CONSULTA_TELEGRAM_API"] = telegram.url
+    return known
+
+
+@contextmanager
+def started(command: str, port: int, known: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """`consulta COMMAND` answering at a port, in a process group of its own."""
+    process = subprocess.Popen(
+        [CONSULTA, *command.split()],
+        env={**known, "CONSULTA_PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        until = time.monotonic() + 3 * PATIENCE
+        while not answers(port):
+            assert process.poll() is None, process.stdout and process.stdout.read()
+            assert time.monotonic() < until, "it does not answer"
+            time.sleep(0.05)
+        yield process
+    finally:
+        end(process, signal.SIGTERM)
+
+
+def end(process: subprocess.Popen[str], how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    process.wait(timeout=3 * PATIENCE)
+    if process.stdout:
+        process.stdout.close()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def bring(port: int, update: object) -> int:
+    """Post an update as Telegram would."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/hooks/telegram",
+        json.dumps(update).encode(),
+        {"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        return int(response.status)
+
+
+def test_a_question_goes_out_although_the_process_was_killed(
+    tmp_path: Path, telegram: Telegram
+) -> None:
+    port, known = free_port(), environment(tmp_path, telegram)
+    with started("serve", port, known) as process:
+        bring(port, telegram_people.text(ANA, "hola"))
+        telegram.wait(lambda: telegram.texts(ANA), PATIENCE)
+        telegram.fail(provider.silence(taken=False), method="sendMessage")
+        assert bring(port, telegram_people.text(ANA, "es")) == 200
+        telegram.wait(lambda: len(telegram.called("sendMessage")) == 2, PATIENCE)
+        end(process, signal.SIGKILL)
+    telegram.heal()
+    with started("serve", free_port(), known):
+        telegram.wait(lambda: "¿Aceptas participar?" in telegram.texts(ANA)[-1], 2 * PATIENCE)
+
+
+def test_the_program_ends_when_it_is_told_to(tmp_path: Path, telegram: Telegram) -> None:
+    port = free_port()
+    with started("serve", port, environment(tmp_path, telegram)) as process:
+        began = time.monotonic()
+        end(process, signal.SIGTERM)
+        assert time.monotonic() - began < PATIENCE
+        assert process.returncode == 0
+
+
+def test_polling_needs_no_public_address(tmp_path: Path, telegram: Telegram) -> None:
+    process = subprocess.Popen(
+        [CONSULTA, "poll"],
+        env=environment(tmp_path, telegram),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        telegram.queue(telegram_people.text(ANA, "hola"))
+        telegram.wait(lambda: telegram.texts(ANA), 3 * PATIENCE)
+        telegram.queue(telegram_people.text(ANA, "es"))
+        telegram.wait(lambda: "¿Aceptas" in telegram.texts(ANA)[-1], PATIENCE)
+        assert ("setMyCommands", "") in telegram.settings
+    finally:
+        end(process, signal.SIGTERM)
+
+
+def run(*command: str, **known: str) -> tuple[int, str, str]:
+    """A command, with its exit code, output and errors."""
+    result = CliRunner().invoke(main, command, env=known)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_database_that_is_behind_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
+    known = {"CONSULTA_DATA": str(tmp_path), "CONSULTA_SECRET_KEY": "una clave de prueba"}
+    assert run("db", "upgrade", **known)[0] == 0
+    engine = database.connect(f"sqlite:///{tmp_path}/consulta.db", vault("una clave de prueba"))
+    with database.writing(engine) as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    engine.dispose()
+    for command in ("serve", "web", "worker"):
+        code, _, errors = run(command, **known)
+        assert (code, "consulta db upgrade" in errors) == (2, True), errors
+
+
+def test_a_database_sealed_with_another_key_is_refused(tmp_path: Path) -> None:
+    known = {"CONSULTA_DATA": str(tmp_path)}
+    run("db", "upgrade", CONSULTA_SECRET_KEY="una clave de prueba", **known)
+    code, _, errors = run("serve", CONSULTA_SECRET_KEY="otra clave de prueba", **known)
+    assert code == 2
+    assert "CONSULTA_SECRET_KEY" in errors
+
+
+def test_all_faults_of_the_settings_are_said_at_once(tmp_path: Path) -> None:
+    code, _, errors = run(
+        "serve",
+        CONSULTA_DATA=str(tmp_path),
+        CONSULTA_PORT="0",
+        CONSULTA_TELEGRAM_RATE="-1",
+        CONSULTA_PUBLIC_URL="consulta.mx",
+    )
+    assert code == 2
+    assert {line.partition(":")[0] for line in errors.splitlines()} == {
+        "CONSULTA_PORT",
+        "CONSULTA_TELEGRAM_RATE",
+        "CONSULTA_PUBLIC_URL",
+    }
+
+
+def test_a_port_that_is_taken_is_said_with_another_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, errors = run("serve", CONSULTA_DATA=str(tmp_path), CONSULTA_PORT=str(port))
+    assert code == 2
+    assert f"Port {port} of 127.0.0.1 cannot be used" in errors
+
+
+def test_a_channel_that_could_take_nothing_in_is_refused(tmp_path: Path) -> None:
+    known = {"CONSULTA_DATA": str(tmp_path)}
+    code, _, errors = run("serve", CONSULTA_TELEGRAM_TOKEN=TOKEN, **known)
+    assert (code, "CONSULTA_TELEGRAM_SECRET" in errors, TOKEN in errors) == (2, True, False)
+    code, _, errors = run("serve", CONSULTA_TWILIO_ACCOUNT_SID="AC1", **known)
+    assert (code, "CONSULTA_TWILIO_AUTH_TOKEN" in errors) == (2, True)
+
+
+def test_the_terminal_talks_like_the_rest(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["chat", "--language", "es"], input="sí\n3\nmerida\nadiós\n")
+    assert result.exit_code == 0
+    assert "¿Aceptas participar?" in result.stdout
+    assert "3 de 9 · ¿En qué colonia, comisaría o localidad vives?" in result.stdout
