@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dialogs import asking, language, moving, replies
-from dialogs.asking import Library
+from dialogs import asking, language, moments, moving, replies, settling, walking
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
-from dialogs.script import Option, Question, Script
-from dialogs.state import Dialog, Effect, Keep, Say, SetAside, Speak, TakeBack, Talk, with_top
+from dialogs.questions import FILES, MOMENTS, NUMBERS, REPEAT_ROLE, Option, Question
+from dialogs.state import Dialog, Effect, Keep, Say, Speak, Talk, with_top
 from dialogs.values import Choice, Inbound, Language
+from dialogs.walking import Library
 
 SURE_OF_LANGUAGE = 0.9  # from here on a reply counts towards the offer to switch
 REPLIES_TO_OFFER = 2
@@ -21,42 +21,63 @@ def answer(talk: Talk, inbound: Inbound, library: Library) -> Turn:
     asked = moving.asked(talk, library)
     if asked is None:
         return moving.ask_again(talk, library)
-    if inbound.media and inbound.kind == "voice":
+    question = asked[1]
+    if inbound.media and inbound.kind == "voice" and question.type != "file":
         return _voice(talk, asked, inbound, library)
+    if inbound.media and question.type in FILES:
+        return _file(talk, asked, inbound, library)
     if inbound.point and inbound.kind == "location":
         return _located(talk, asked, inbound, library)
-    if inbound.kind not in ("text", "button") and not (asked[1].open and inbound.text.strip()):
+    if inbound.kind not in ("text", "button") and not (question.open and inbound.text.strip()):
         phrase = inbound.kind if inbound.kind in NO_ANSWERS else "other"
         return moving.ask_again(talk, library, say(phrase, talk.language))
     if not inbound.text.strip():
         return moving.ask_again(talk, library, say("empty", talk.language))
-    match asked[1].type:
+    match question.type:
         case "select_one":
             return _one(talk, asked, inbound.text, library)
-        case "select_multiple":
+        case "select_multiple" | "rank":
             return _several(talk, asked, inbound.text, library)
-        case "integer":
-            return _integer(talk, asked, inbound.text, library)
         case "acknowledge":
             return _acknowledged(talk, asked, inbound.text, library)
-        case _:
+        case "text" | "audio":
             return _open(talk, asked, inbound.text, library)
+        case "geopoint":
+            return kept(talk, asked, "", inbound.text, library)
+        case _:
+            return _read(talk, asked, inbound, library)
 
 
 def _voice(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
     if not asked[1].open:
-        kind = "voice_not_here_integer" if asked[1].type == "integer" else "voice_not_here"
+        kind = "voice_not_here_integer" if asked[1].type in NUMBERS else "voice_not_here"
         return moving.ask_again(talk, library, say(kind, talk.language))
-    talk, effects = kept(talk, asked, "", "", library, inbound)
+    talk, effects = kept(talk, asked, settling.VOICE, "", library, inbound)
     return talk, [moving.plain(talk, "voice_kept"), *effects]
+
+
+def _file(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
+    """A photo or a file, where one is asked for. Its value is what it is, until it has a name."""
+    if asked[1].type == "image" and inbound.kind != "photo":
+        kind = (inbound.media.type if inbound.media else "").lower()
+        if not kind.startswith("image/"):
+            return missed(talk, asked, library)
+    talk, effects = kept(talk, asked, inbound.kind, "", library, inbound)
+    return talk, [moving.plain(talk, "file_kept"), *effects]
 
 
 def _located(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
     dialog, question, _ = asked
+    assert inbound.point is not None
+    if question.type == "geopoint":
+        value = f"{inbound.point[0]:.6f} {inbound.point[1]:.6f} 0 0"
+        if fault := walking.fault(question, value, dialog, library):
+            return missed(talk, asked, library, fault)
+        talk, effects = kept(talk, asked, value, "", library)
+        return talk, [moving.plain(talk, "place_kept"), *effects]
     if not asking.placed(question):
         return moving.ask_again(talk, library, say("location", talk.language))
-    assert inbound.point is not None
-    found = replies.nearest(asking.options(question, dialog, library), inbound.point)
+    found = replies.nearest(walking.options(question, dialog, library), inbound.point)
     if found is None:
         return moving.ask_again(
             talk, library, say("location_far", talk.language), question_too=False
@@ -66,10 +87,12 @@ def _located(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Tu
 
 def _one(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
     dialog, question, _ = asked
-    found = replies.choice(asking.options(question, dialog, library), text)
+    found = replies.choice(walking.options(question, dialog, library), text)
     if found.sure:
         if question.role == "language":
             return speak(talk, "yua" if found.options[0].name == "yua" else "es", library)
+        if fault := walking.fault(question, found.options[0].name, dialog, library):
+            return missed(talk, asked, library, fault)
         return kept(talk, asked, found.options[0].name, text, library)
     if found.options:
         return _confirm(talk, asked, found.options, library)
@@ -84,9 +107,11 @@ def _confirm(
 ) -> Turn:
     """Offer near-misses back as choices: one is asked about, several are listed."""
     dialog, question, script = asked
-    place = script.places[question.name]
+    place = script.place(question)
     payloads = [f"{dialog.id}.{place}.{question.options.index(option)}" for option in found]
-    labels = [asking.words(option.label, dialog, library, talk.language) for option in found]
+    labels = [
+        asking.words(option.label, dialog, library, talk.language, question) for option in found
+    ]
     again = f"{dialog.id}.{place}.again"
     if len(found) == 1:
         words = say("is_it_right", talk.language, {"label": labels[0]})
@@ -98,23 +123,47 @@ def _confirm(
 
 
 def _several(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
-    dialog, question, script = asked
-    found = replies.several(asking.options(question, dialog, library), text)
-    if found is None:
+    dialog, question, _ = asked
+    options = walking.options(question, dialog, library)
+    found = replies.several(options, text)
+    if found is None or (question.type == "rank" and len(found) < len(options)):
         return missed(talk, asked, library)
     value = " ".join(option.name for option in found)
-    if fault := asking.fault(question, value, dialog, script):
+    if fault := walking.fault(question, value, dialog, library):
         return missed(talk, asked, library, fault)
     return kept(talk, asked, value, text, library)
 
 
-def _integer(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
-    number = replies.integer(text)
-    if number is None:
+def _read(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
+    """A number, a date or a time: read out of what was written."""
+    dialog, question, _ = asked
+    value = _value(question, inbound.text, library)
+    if value is None:
         return missed(talk, asked, library)
-    if fault := asking.fault(asked[1], str(number), asked[0], asked[2]):
+    if fault := walking.fault(question, value, dialog, library):
         return missed(talk, asked, library, fault)
-    return kept(talk, asked, str(number), text, library)
+    return kept(talk, asked, value, inbound.text, library)
+
+
+def _value(question: Question, text: str, library: Library) -> str | None:
+    if question.type in MOMENTS:
+        return moments.value(question.type, text, library.now, question.appearance)
+    if question.type == "integer":
+        whole = replies.integer(text)
+        return None if whole is None else str(whole)
+    if question.type in NUMBERS:
+        number = replies.decimal(text)
+        if number is None or (question.type == "range" and not _in_range(question, number)):
+            return None
+        return str(int(number)) if number.is_integer() else str(number)
+    return None
+
+
+def _in_range(question: Question, number: float) -> bool:
+    given = question.parameters
+    start, end = float(given.get("start", 1)), float(given.get("end", 10))
+    steps = (number - start) / (abs(float(given.get("step", 1))) or 1)
+    return min(start, end) <= number <= max(start, end) and abs(steps - round(steps)) < 1e-6
 
 
 def _acknowledged(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
@@ -125,7 +174,7 @@ def _acknowledged(talk: Talk, asked: Asked, text: str, library: Library) -> Turn
 
 
 def _open(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
-    if fault := asking.fault(asked[1], text, asked[0], asked[2]):
+    if fault := walking.fault(asked[1], text, asked[0], library):
         return missed(talk, asked, library, fault)
     return kept(talk, asked, text, text, library)
 
@@ -149,7 +198,7 @@ def kept(
     inbound: Inbound | None = None,
 ) -> Turn:
     """Store the answer to the question being asked, and go on to the next."""
-    changed, effects = kept_in(asked, value, said, inbound, talk.language)
+    changed, effects = kept_in(asked, value, said, inbound, library, talk.language)
     talk = replace(with_top(talk, changed), offered=())
     talk, offer = _offer_to_switch(talk, effects, asked[1])
     if offer:
@@ -164,59 +213,46 @@ def kept_in(
     value: str,
     said: str,
     inbound: Inbound | None,
+    library: Library,
     prior: str | None,
 ) -> tuple[Dialog, list[Effect]]:
+    """The dialog with this answer in it and all that follows from it."""
     dialog, question, script = asked
-    again = question.name in dialog.answers or question.name in dialog.passed
-    needed = not question.open or question.name in script.read_names
-    answers = {**dialog.answers, question.name: value if needed else ""}
-    changed = moving.pass_by(replace(dialog, answers=answers), question.name)
+    name = question.name
+    again = name in dialog.answers or name in dialog.passed or name in dialog.aside
+    needed = not question.open or question.base in script.read_names
+    answers = {**dialog.answers, name: value if needed else ""}
+    aside = {other: old for other, old in dialog.aside.items() if other != name}
+    changed = moving.pass_by(replace(dialog, answers=answers, aside=aside), name)
     detected = language.detect(said, prior)
     keep = Keep(
         dialog=changed,
-        question=question.name,
+        question=name,
         role=question.role,
-        value="" if question.open else value,
+        value="" if question.open or question.type in FILES else value,
         said=said,
         language=detected.language,
         confidence=detected.confidence,
         again=again,
         media=inbound.media if inbound else None,
     )
-    if not again:
+    if not again and not script.settles:
         return changed, [keep]
-    changed, moved = _reconsidered(changed, script)
+    changed, moved = settling.settle(changed, library, name)
     return changed, [keep, *moved]
-
-
-def _reconsidered(dialog: Dialog, script: Script) -> tuple[Dialog, list[Effect]]:
-    """After a correction: answers that are irrelevant now go aside, others come back."""
-    answers, aside = dict(dialog.answers), dict(dialog.aside)
-    gone, back, ask_again = [], [], []
-    for question in script.questions:
-        name, now = question.name, replace(dialog, answers=answers)
-        holds = asking.relevant(question, now, script)
-        if name in answers and not holds:
-            aside[name] = answers.pop(name)
-            gone.append(name)
-        elif name in answers and not asking.allowed(question, answers[name], now, script):
-            del answers[name]
-            gone.append(name)
-            ask_again.append(name)
-        elif name in aside and holds:
-            answers[name] = aside.pop(name)
-            back.append(name)
-    passed = tuple(name for name in dialog.passed if name not in ask_again)
-    dialog = replace(dialog, answers=answers, aside=aside, passed=passed)
-    effects: list[Effect] = [SetAside(dialog, tuple(gone))] if gone else []
-    return dialog, [*effects, *([TakeBack(dialog, tuple(back))] if back else [])]
 
 
 def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> Turn:
     """After two sure replies in the other language, offer it once; names of places do not count."""
     keep = next(effect for effect in effects if isinstance(effect, Keep))
-    named = question.role in ("language", "municipality", "locality") or asking.long(question)
-    if named or keep.language is None or keep.confidence < SURE_OF_LANGUAGE or not talk.language:
+    named = question.role in ("language", "municipality", "locality", REPEAT_ROLE)
+    if (
+        named
+        or len(question.options) > replies.LONG
+        or keep.language is None
+        or keep.confidence < SURE_OF_LANGUAGE
+        or not talk.language
+    ):
         return talk, []
     if keep.language == talk.language:
         several_words = len(keep.said.split()) > 1
@@ -247,7 +283,8 @@ def missed(talk: Talk, asked: Asked, library: Library, fault: str = "") -> Turn:
         words = help_(question, missed, library, talk.language, fault)
         message = asking.message(question, missed, library, talk.language)
         return talk, [Say(replace(message, text=words))]
-    keys = ("repeat", "help") if question.required else ("repeat", "skip", "help")
+    required = walking.required(question, dialog, library)
+    keys = ("repeat", "help") if required else ("repeat", "skip", "help")
     own = asking.choices(question, missed, library, talk.language)
-    short = () if question.type == "select_multiple" else own
+    short = () if question.type in asking.SEVERAL else own
     return moving.offer(talk, say("third", talk.language), (*short, *moving.commands(talk, keys)))

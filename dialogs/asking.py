@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 
-from dialogs import logic, replies
+from dialogs import replies, walking
 from dialogs.phrases import say
-from dialogs.script import FACTS, REFERENCE, Option, Question, Script
-from dialogs.state import Dialog, Disposition
+from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, REFERENCE, Question
+from dialogs.state import Dialog
 from dialogs.values import LANGUAGES, Choice, Message, Text, in_language
+from dialogs.walking import Library as Library
+from dialogs.walking import options, progress
 
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """What the engine may look up: scripts by form and version, and facts that labels may name."""
-
-    lookup: Callable[[str, int], Script]
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-    def script(self, dialog: Dialog) -> Script:
-        return self.lookup(dialog.form, dialog.version)
-
-
-# logic
-
-
-def _scope(dialog: Dialog, this: str = "", row: Mapping[str, str] | None = None) -> logic.Scope:
-    return logic.Scope(values=dialog.answers, this=this, row=row)
-
-
-def relevant(question: Question, dialog: Dialog, _script: Script) -> bool:
-    """Whether a question is asked at all, given the answers so far."""
-    return all(logic.truth(test.evaluate(_scope(dialog))) for test in question.relevant)
-
-
-def allowed(question: Question, value: str, dialog: Dialog, _script: Script) -> bool:
-    """Whether an earlier answer still stands among the choices that the filter leaves."""
-    if question.choice_filter is None:
-        return True
-    return set(value.split()) <= {option.name for option in _filtered(question, dialog)}
-
-
-def _filtered(question: Question, dialog: Dialog) -> tuple[Option, ...]:
-    test = question.choice_filter
-    if test is None:
-        return question.options
-    return tuple(
-        option
-        for option in question.options
-        if logic.truth(test.evaluate(_scope(dialog, row={**option.columns, "name": option.name})))
-    )
-
-
-def options(question: Question, dialog: Dialog, _library: Library) -> tuple[Option, ...]:
-    """The choices of a question that stand now, in order."""
-    return _filtered(question, dialog)
-
-
-def fault(question: Question, value: str, dialog: Dialog, _script: Script) -> str:
-    """What is wrong with an answer: "required", "constraint", or ""."""
-    if not value:
-        return "required" if question.required or question.type == "select_multiple" else ""
-    if question.constraint is None:
-        return ""
-    scope = _scope(replace(dialog, answers={**dialog.answers, question.name: value}), this=value)
-    return "" if logic.truth(question.constraint.evaluate(scope)) else "constraint"
-
-
-def next_question(dialog: Dialog, script: Script) -> Question | None:
-    """The first relevant question that has not been passed."""
-    for question in script.questions:
-        if question.name not in dialog.passed and relevant(question, dialog, script):
-            return question
-    return None
-
-
-def progress(dialog: Dialog, script: Script) -> tuple[int, int]:
-    """Which question this is, and of how many, as far as can be known now."""
-    counted = [question for question in script.questions if question.counted]
-    counted = [question for question in counted if relevant(question, dialog, script)]
-    passed = sum(question.name in dialog.passed for question in counted)
-    at = next(
-        (i for i, question in enumerate(counted, 1) if question.name == dialog.at), passed + 1
-    )
-    return at, len(counted)
-
-
-def disposition(dialog: Dialog, script: Script) -> Disposition:
-    """Whether the person took part or refused."""
-    for question in script.questions:
-        if question.role == "consent" and dialog.answers.get(question.name) == "no":
-            return "refused"
-    return "completed"
+SEVERAL = ("select_multiple", "rank")
 
 
 def known(question: Question, language: str | None) -> bool:
@@ -100,9 +20,11 @@ def known(question: Question, language: str | None) -> bool:
     return question.role == "language" and language is not None
 
 
-def long(question: Question) -> bool:
+def long(question: Question, dialog: Dialog, library: Library) -> bool:
     """Whether there are too many choices to list: people type, and near-misses are offered."""
-    return len(question.options) > replies.LONG
+    if len(question.options) <= replies.LONG:
+        return False
+    return len(options(question, dialog, library)) > replies.LONG
 
 
 def placed(question: Question) -> bool:
@@ -113,44 +35,66 @@ def placed(question: Question) -> bool:
 # words
 
 
-def words(text: Text, dialog: Dialog, library: Library, language: str | None) -> str:
+def words(
+    text: Text,
+    dialog: Dialog,
+    library: Library,
+    language: str | None,
+    question: Question | None = None,
+) -> str:
     """A text of the questionnaire in a language, with the answers that it names filled in."""
     found = in_language(text, language)
     if "${" not in found:
         return found
-    script = library.script(dialog)
-    return REFERENCE.sub(lambda m: _named(m.group(1), dialog, script, library, language), found)
+    instance = question.instance if question else 0
+    return REFERENCE.sub(
+        lambda match: _named(match[1], instance, dialog, library, language), found
+    ).strip()
 
 
-def _named(
-    name: str, dialog: Dialog, script: Script, library: Library, language: str | None
-) -> str:
+def _named(name: str, instance: int, dialog: Dialog, library: Library, language: str | None) -> str:
     """What `${name}` stands for: the label of a choice rather than its code."""
     if name == "folio":
         return dialog.folio
-    if name in FACTS:
-        return library.facts.get(name, "")
-    value = dialog.answers.get(name, "")
-    labels = {option.name: option.label for option in script.question(name).options}
+    if name in library.facts:
+        return library.facts[name]
+    answers = dialog.answers
+    value = answers.get(f"{name}#{instance or 1}") or answers.get(name, "")
+    script = library.script(dialog)
+    return shown(script.question(name), value, language) if name in script.places else value
+
+
+def shown(question: Question, value: str, language: str | None) -> str:
+    """An answer as people read it."""
+    if question.type == "date" and len(value) == 10:
+        return f"{value[8:]}/{value[5:7]}/{value[:4]}"
+    labels = {option.name: option.label for option in question.options}
+    parts = value.split() if question.type in SEVERAL else [value]
     return ", ".join(
-        in_language(labels[part], language) if part in labels else part
-        for part in (value.split() if labels else [value])
+        in_language(labels[part], language) if part in labels else part for part in parts
     )
 
 
 def message(question: Question, dialog: Dialog, library: Library, language: str | None) -> Message:
     """A question as it is sent."""
+    if language is None and not library.script(dialog).bilingual:
+        language = "es"  # nobody will ask for it
     if language is None:
         text = "\n".join(
             dict.fromkeys(question.label[code] for code in LANGUAGES if code in question.label)
         )
+        if "${" in text:
+            text = words({"es": text}, dialog, library, language, question)
     else:
-        parts = (
-            _heading(question, dialog, library, language),
-            _how(question, dialog, library, language),
+        text = "\n".join(
+            part
+            for part in (
+                _heading(question, dialog, library, language),
+                _how(question, dialog, library, language) if question.asked else "",
+            )
+            if part
         )
-        text = "\n".join(part for part in parts if part)
-    several = question.type == "select_multiple"
+    several = question.type in SEVERAL
     payload = _payload(question, dialog, library)
     return Message(
         text=text,
@@ -167,33 +111,64 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
 
 
 def _heading(question: Question, dialog: Dialog, library: Library, language: str) -> str:
-    label = words(question.label, dialog, library, language)
+    label = words(question.label, dialog, library, language, question)
+    if question.instance and question.name.partition("#")[0].endswith(".title"):
+        return f"{label} · {question.instance}"
+    if not question.asked:
+        value = "" if question.type == "note" else dialog.answers.get(question.name, "")
+        return f"{label} {shown(question, value, language)}".strip() if value else label
     if not question.counted:
         return label
-    at, all_ = progress(dialog, library.script(dialog))
+    at, all_ = progress(dialog, library)
     return f"{say('progress', language, {'at': at, 'all': all_})} · {label}"
 
 
 def _how(question: Question, dialog: Dialog, library: Library, language: str) -> str:
-    """How to answer: the form's own hint, or what goes for the type."""
-    if question.hint:
-        return words(question.hint, dialog, library, language)
+    """How to answer: the form's own hint, or what goes for the type; and what is preset."""
+    how = words(question.hint, dialog, library, language, question)
+    key = "" if how else _how_key(question, dialog, library)
+    if key:
+        how = say(key, language, bounds(question))
+    if value := dialog.answers.get(question.name, "") if question.default else "":
+        preset = say("preset", language, {"value": shown(question, value, language)})
+        return f"{how} {preset}".strip()
+    if not key or question.type in CHOSEN or walking.required(question, dialog, library):
+        return how
+    return f"{how} {say('optional', language)}"
+
+
+def _how_key(question: Question, dialog: Dialog, library: Library) -> str:
     match question.type:
         case "select_multiple":
-            return say("how_several", language)
-        case "select_one" if long(question):
-            return say("how_long" if placed(question) else "how_long_plain", language)
-        case "integer":
-            how = say("how_integer", language)
+            return "how_several_long" if long(question, dialog, library) else "how_several"
+        case "select_one":
+            if not long(question, dialog, library):
+                return ""
+            return "how_long" if placed(question) else "how_long_plain"
         case "text" | "audio":
-            how = say("how_open", language)
-        case _:
+            return "how_open"
+        case "date" if "month-year" in question.appearance:
+            return "how_month"
+        case "date" if "year" in question.appearance:
+            return "how_year"
+        case "acknowledge" | "note":
             return ""
-    return how if question.required else f"{how} {say('optional', language)}"
+        case _:
+            return f"how_{question.type}"
+
+
+def bounds(question: Question) -> dict[str, object]:
+    """What a range lies between, a text at most holds."""
+    given = question.parameters
+    return {
+        "start": given.get("start", "1"),
+        "end": given.get("end", "10"),
+        "most": given.get("max-length", ""),
+    }
 
 
 def _payload(question: Question, dialog: Dialog, library: Library) -> Callable[[str], str]:
-    place = library.script(dialog).places[question.name]
+    place = library.script(dialog).place(question)
     return lambda part: f"{dialog.id}.{place}.{part}"
 
 
@@ -204,14 +179,17 @@ def choices(
     payload = _payload(question, dialog, library)
     if question.type == "acknowledge":
         return (Choice(payload("ok"), say("understood", language)),)
-    if not question.options or long(question):
+    if not question.options or not question.asked or long(question, dialog, library):
         return ()
     places = {option.name: place for place, option in enumerate(question.options)}
     listed = tuple(
-        Choice(payload(str(places[option.name])), words(option.label, dialog, library, language))
+        Choice(
+            payload(str(places[option.name])),
+            words(option.label, dialog, library, language, question),
+        )
         for option in options(question, dialog, library)
     )
-    if question.type == "select_multiple":
+    if question.type in SEVERAL:
         return (*listed, Choice(payload("ok"), say("done", language)))
     return listed
 
@@ -224,17 +202,29 @@ def first_help(
 ) -> str:
     """The first time: what was wrong."""
     if fault == "constraint" and question.constraint_message:
-        return words(question.constraint_message, dialog, library, language)
+        return words(question.constraint_message, dialog, library, language, question)
     if fault == "required" and question.required_message:
-        return words(question.required_message, dialog, library, language)
-    if fault and question.open:
+        return words(question.required_message, dialog, library, language, question)
+    if fault == "long":
+        return say("too_long", language, bounds(question))
+    if fault and question.type not in CHOSEN:
         return say("not_allowed", language)
     match question.type:
-        case "integer":
-            return say("not_allowed" if fault else "not_a_number", language)
+        case "integer" | "decimal":
+            return say("not_a_number", language)
+        case "rank":
+            return say("not_ranked", language)
+        case "range":
+            return say("not_a_range", language, bounds(question))
+        case "date" | "time" | "datetime":
+            return say(f"not_a_{question.type}", language)
+        case "image":
+            return say("not_a_photo", language)
+        case "file":
+            return say("not_a_file", language)
         case "select_multiple":
             return say("several_not_understood", language)
-        case "select_one" if long(question):
+        case "select_one" if long(question, dialog, library):
             return say("not_found", language)
         case _:
             return say("not_a_choice", language)
@@ -246,18 +236,23 @@ def second_help(
     """The second time: how to answer, and the way round. A broken rule is said again beside it."""
     rule = ""
     if fault == "constraint":
-        rule = words(question.constraint_message, dialog, library, language) + " "
+        rule = words(question.constraint_message, dialog, library, language, question) + " "
     match question.type:
-        case "integer":
+        case type_ if type_ in NUMBERS:
             return rule + say("second_integer", language)
+        case type_ if type_ in MOMENTS:
+            return rule + say("second_time" if type_ == "time" else "second_date", language)
+        case "image" | "file" | "geopoint":
+            return rule + say(f"how_{question.type}", language) + " " + say("optional", language)
         case "text" | "audio":
             return rule + say("second_open", language)
-        case "select_one" if long(question):
+        case "select_one" if long(question, dialog, library):
             return say("second_long", language)
         case _:
             pass
     count = len(choices(question, dialog, library, language))
-    count -= question.type == "select_multiple"
+    count -= question.type in SEVERAL
     numbers = ", ".join(str(number) for number in range(1, count + 1))
-    key = "second_one_required" if question.required else "second_one"
+    required = walking.required(question, dialog, library)
+    key = "second_one_required" if required else "second_one"
     return rule + say(key, language, {"numbers": numbers})

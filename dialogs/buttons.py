@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dialogs import answering, asking, moving, replies
-from dialogs.asking import Library
+from dialogs import answering, asking, moving, replies, settling, walking
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
-from dialogs.script import Question, Script
+from dialogs.questions import Question, Script
 from dialogs.state import Dialog, Say, Speak, Talk, with_top
 from dialogs.values import LANGUAGES, Choice, Inbound, Message
+from dialogs.walking import Library
 
 
 def offered(talk: Talk, inbound: Inbound) -> Choice | None:
@@ -52,7 +52,8 @@ class Pressed:
 
 def _pressed(talk: Talk, payload: str, library: Library) -> Pressed | None:
     name, _, rest = payload.partition(".")
-    place, _, part = rest.partition(".")
+    written, _, part = rest.partition(".")
+    place, _, instance = written.partition("#")
     for dialog in (*reversed(talk.dialogs), *reversed(talk.closed)):
         if dialog.id != name or not place.isdecimal():
             continue
@@ -60,6 +61,8 @@ def _pressed(talk: Talk, payload: str, library: Library) -> Pressed | None:
         if int(place) >= len(script.questions):
             return None
         question = script.questions[int(place)]
+        if question.repeat:
+            question = script.instance(question, int(instance) if instance.isdecimal() else 1)
         if part.isdecimal() and int(part) >= len(question.options):
             return None
         now = dialog is talk.top and question.name == dialog.at
@@ -76,12 +79,17 @@ def _press(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> 
         )
     if question.type == "acknowledge" and part == "ok":
         return _store(talk, pressed, "OK", say("understood", talk.language), library)
-    if question.type == "select_multiple":
+    if question.type in asking.SEVERAL:
         return _tick(talk, pressed, inbound, library)
     if not part.isdecimal():
         return moving.ask_again(talk, library, say("old_button", talk.language))
     option = question.options[int(part)]
-    label = asking.words(option.label, pressed.dialog, library, talk.language)
+    if option not in walking.options(question, pressed.dialog, library):
+        return moving.ask_again(talk, library, say("old_button", talk.language))
+    if fault := walking.fault(question, option.name, pressed.dialog, library):
+        asked = (pressed.dialog, question, pressed.script)
+        return answering.missed(talk, asked, library, fault)
+    label = asking.words(option.label, pressed.dialog, library, talk.language, question)
     return _store(talk, pressed, option.name, label, library)
 
 
@@ -91,20 +99,23 @@ def _tick(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> T
     current = dialog.ticked if pressed.now or dialog.ticked else ()
     marks = current or tuple(dialog.answers.get(question.name, "").split())
     if pressed.part == "ok":
-        if fault := asking.fault(question, " ".join(marks), dialog, pressed.script):
+        fault = walking.fault(question, " ".join(marks), dialog, library)
+        if question.type == "rank" and len(marks) < len(walking.options(question, dialog, library)):
+            fault = "required"
+        if fault:
             return answering.missed(talk, (dialog, question, pressed.script), library, fault)
-        labels = [
-            asking.words(option.label, dialog, library, talk.language)
-            for option in question.options
-            if option.name in marks
-        ]
-        return _store(talk, pressed, " ".join(marks), ", ".join(labels), library)
+        value = " ".join(marks if question.type == "rank" else _in_order(question, marks))
+        return _store(talk, pressed, value, asking.shown(question, value, talk.language), library)
     name = question.options[int(pressed.part)].name if pressed.part.isdecimal() else ""
     marks = tuple(mark for mark in marks if mark != name) if name in marks else (*marks, name)
     ticked = replace(dialog, ticked=marks)
     talk = moving.replaced(talk, dialog, ticked)
     message = asking.message(question, ticked, library, talk.language)
     return talk, [Say(replace(message, edits=inbound.pressed))]
+
+
+def _in_order(question: Question, marks: tuple[str, ...]) -> list[str]:
+    return [option.name for option in question.options if option.name in marks]
 
 
 def _store(talk: Talk, pressed: Pressed, value: str, said: str, library: Library) -> Turn:
@@ -123,12 +134,13 @@ def _store(talk: Talk, pressed: Pressed, value: str, said: str, library: Library
 
 def _corrected(talk: Talk, asked: Asked, value: str, said: str, library: Library) -> Turn:
     dialog = asked[0]
-    changed, effects = answering.kept_in(asked, value, said, None, talk.language)
+    changed, effects = answering.kept_in(asked, value, said, None, library, talk.language)
     talk = moving.replaced(talk, dialog, changed)
     told = say("changed", talk.language, {"label": said})
     if changed in talk.closed:
-        if asking.next_question(changed, library.script(changed)) is None:
-            return talk, [*effects, Say(Message(told, language=talk.language or "es"))]
+        if walking.next_question(changed, library) is None:
+            found = settling.found(changed, library) if asked[2].settles else []
+            return talk, [*effects, *found, Say(Message(told, language=talk.language or "es"))]
         rest = tuple(other for other in talk.closed if other.id != changed.id)
         talk = replace(talk, closed=rest, dialogs=(*talk.dialogs, replace(changed, at="")))
     top = talk.dialogs[-1]

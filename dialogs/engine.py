@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from dialogs import answering, asking, buttons, moving, replies
-from dialogs.asking import Library
+from dialogs import answering, asking, buttons, moving, replies, walking
 from dialogs.moving import Turn
 from dialogs.phrases import say
 from dialogs.state import Begin, Dialog, Request, Return, Stop, Talk, with_top
 from dialogs.values import LANGUAGES, Choice, Inbound
+from dialogs.walking import Library
 
 RANK_ABOVE_CHOICES = frozenset(("stop", "return", "erase", "data", "help"))
 CONTEXTUAL = frozenset(("yes", "no", ""))
-COMMAND = "!"  # begins the payload of a button that is a command
 COMMAND = "!"  # begins the payload of a button that is a command
 
 
@@ -32,12 +32,14 @@ def hear(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
     """What one thing heard leads to. `fresh` is the dialog that begins if none is open."""
     if inbound.kind in ("group", "blocked", "unblocked"):
         return talk, []
+    library = replace(library, now=inbound.at, language=talk.language)
     talk, effects = _turn(talk, inbound, library, fresh)
     return talk, moving.joined(effects)
 
 
-def push(talk: Talk, dialog: Dialog, library: Library) -> Turn:
+def push(talk: Talk, dialog: Dialog, library: Library, now: datetime | None = None) -> Turn:
     """Begin another dialog on top of those that are open: an invitation, for instance."""
+    library = replace(library, now=now or library.now, language=talk.language)
     talk = replace(talk, dialogs=(*talk.dialogs, dialog), offered=())
     talk, effects = moving.go_on(talk, library, moving.pilot(talk, dialog, library))
     return talk, moving.joined([Begin(dialog), *effects])
@@ -87,7 +89,7 @@ def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
 def _named_exactly(talk: Talk, text: str, library: Library) -> bool:
     said = replies.plain(text)
     asked = moving.asked(talk, library)
-    options = asking.options(asked[1], asked[0], library) if asked else ()
+    options = walking.options(asked[1], asked[0], library) if asked else ()
     return any(said in map(replies.plain, option.label.values()) for option in options)
 
 
@@ -105,7 +107,12 @@ def _first(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
 
 
 def _help(talk: Talk, library: Library) -> Turn:
-    return moving.ask_again(talk, library, say("help", talk.language))
+    """What can be written at any point; before it, what the form explains of its question."""
+    first, asked = say("help", talk.language), moving.asked(talk, library)
+    if asked and asked[1].guidance:
+        guidance = asking.words(asked[1].guidance, asked[0], library, talk.language, asked[1])
+        first = f"{guidance}\n\n{first}"
+    return moving.ask_again(talk, library, first)
 
 
 def _back(talk: Talk, library: Library) -> Turn:
@@ -118,7 +125,7 @@ def _back(talk: Talk, library: Library) -> Turn:
     trail = [name for name in dialog.passed if script.question(name).asked and name != dialog.at]
     if dialog.at in dialog.passed:
         trail = [name for name in dialog.passed[: dialog.passed.index(dialog.at)] if name in trail]
-    trail = [name for name in trail if asking.relevant(script.question(name), dialog, script)]
+    trail = [name for name in trail if walking.relevant(script.question(name), dialog, library)]
     if not trail:
         return moving.ask_again(talk, library, say("nothing_back", talk.language))
     talk = with_top(talk, replace(dialog, at=trail[-1], misses=0, ticked=()))
@@ -130,7 +137,9 @@ def _skip(talk: Talk, library: Library) -> Turn:
     if asked is None:
         return moving.ask_again(talk, library)
     dialog, question, _ = asked
-    if question.required and question.name not in dialog.passed:
+    if question.default and (preset := dialog.answers.get(question.name, "")):
+        return answering.kept(talk, asked, preset, "", library)
+    if question.name not in dialog.passed and walking.required(question, dialog, library):
         reason = asking.words(question.required_message, dialog, library, talk.language)
         return moving.ask_again(talk, library, reason or say("cannot_skip", talk.language))
     talk = with_top(talk, moving.pass_by(dialog, question.name))
@@ -181,7 +190,7 @@ def _greeted(talk: Talk, library: Library) -> Turn:
     asked = moving.asked(talk, library)
     if asked is None or not asked[0].passed:
         return moving.ask_again(talk, library)
-    at, all_ = asking.progress(asked[0], asked[2])
+    at, all_ = walking.progress(asked[0], library)
     if not asked[1].counted:
         return moving.ask_again(talk, library, say("again_short", talk.language))
     return moving.ask_again(talk, library, say("again", talk.language, {"at": at, "all": all_}))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dialogs import asking
-from dialogs.asking import Library
+from dialogs import asking, settling, walking
 from dialogs.phrases import say
-from dialogs.script import Question, Script
+from dialogs.questions import Question, Script
 from dialogs.state import CLOSED_KEPT, Dialog, Effect, End, Say, Talk, with_top
 from dialogs.values import Choice, Message
+from dialogs.walking import Library
 
 Turn = tuple[Talk, list[Effect]]
 Asked = tuple[Dialog, Question, Script]
@@ -77,7 +77,7 @@ def ask_again(talk: Talk, library: Library, first: str = "", *, question_too: bo
 def refused(talk: Talk, library: Library) -> bool:
     """Whether the last dialog ended because the person did not want to take part."""
     last = talk.closed[-1] if talk.closed else None
-    return last is not None and asking.disposition(last, library.script(last)) == "refused"
+    return last is not None and walking.disposition(last, library.script(last)) == "refused"
 
 
 def over(talk: Talk, library: Library) -> Turn:
@@ -94,18 +94,21 @@ def go_on(talk: Talk, library: Library, first: str = "") -> Turn:
     effects: list[Effect] = [Say(Message(first, language=talk.language or "es"))] if first else []
     while (dialog := talk.top) is not None:
         script = library.script(dialog)
-        question = asking.next_question(dialog, script)
+        if script.settles and not dialog.passed:
+            dialog, _ = settling.settle(dialog, library)
+        question = walking.next_question(dialog, library)
         while question and (not question.asked or asking.known(question, talk.language)):
-            if not question.asked:
+            if not question.asked and question.label:
                 effects.append(Say(asking.message(question, dialog, library, talk.language)))
             dialog = pass_by(dialog, question.name)
-            question = asking.next_question(dialog, script)
+            question = walking.next_question(dialog, library)
         if question:
             dialog = replace(dialog, at=question.name, misses=0, ticked=())
             effects.append(Say(asking.message(question, dialog, library, talk.language)))
             return with_top(talk, dialog), effects
         dialog = replace(dialog, at="")
-        effects.append(End(dialog, asking.disposition(dialog, script)))
+        effects.extend(settling.found(dialog, library) if script.settles else ())
+        effects.append(End(dialog, walking.disposition(dialog, script)))
         closed = (*talk.closed, dialog)[-CLOSED_KEPT:]
         talk = replace(talk, dialogs=talk.dialogs[:-1], closed=closed)
         if talk.top is not None:

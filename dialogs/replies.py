@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz
 
-from dialogs.script import Option
+from dialogs.questions import Option
 
 APOSTROPHES = dict.fromkeys(map(ord, "'’‘´`ʼʹ′ʻ"), None)
 KM = 6371.0  # the earth's radius
@@ -123,10 +123,10 @@ def choice(options: Sequence[Option], text: str) -> Found:
 def _place(said: str, options: Sequence[Option]) -> int | None:
     """The place that a number names: "2", "2.", "la 2", "opción dos", "2 No"."""
     words = said.split()
-    numbers = [number for word in words if (number := _number(word)) is not None]
+    numbers = [found for word in words if (found := number(word)) is not None]
     if len(numbers) != 1 or not 1 <= numbers[0] <= len(options):
         return None
-    rest = " ".join(word for word in words if _number(word) is None)
+    rest = " ".join(word for word in words if number(word) is None)
     option = options[numbers[0] - 1]
     only_number = all(word in FILLERS for word in rest.split())
     return numbers[0] - 1 if only_number or rest in _names(option) else None
@@ -221,13 +221,11 @@ def several(options: Sequence[Option], text: str) -> tuple[Option, ...] | None:
     if said in ("todas", "todos", "todo") and options:
         return tuple(options)
     numbers = [
-        _number(word) for word in said.split() if word not in ("y", "e", "la", "el", "opcion")
+        number(word) for word in said.split() if word not in ("y", "e", "la", "el", "opcion")
     ]
-    if numbers and all(number is not None for number in numbers):
-        inside = [number for number in numbers if number and 1 <= number <= len(options)]
-        return (
-            _once(options[number - 1] for number in inside) if len(inside) == len(numbers) else None
-        )
+    if numbers and all(found is not None for found in numbers):
+        inside = [found for found in numbers if found and 1 <= found <= len(options)]
+        return _once(options[at - 1] for at in inside) if len(inside) == len(numbers) else None
     for between in (r"[,;/\n]", r"[,;/\n]|\b[ye]\b"):
         parts = [part for part in re.split(between, text) if plain(part)]
         found = [choice(options, part) for part in parts]
@@ -240,7 +238,8 @@ def _once(options: Iterable[Option]) -> tuple[Option, ...]:
     return tuple({option.name: option for option in options}.values())
 
 
-def _number(word: str) -> int | None:
+def number(word: str) -> int | None:
+    """The whole number that a word is, in digits or letters."""
     if word.isdecimal() and len(word) <= 9:
         return int(word)
     return NUMBERS.get(word)
@@ -253,10 +252,23 @@ def integer(text: str) -> int | None:
         return int(re.sub(r"[ ,]", "", bare))
     if re.search(r"\d[.,]\d", bare):
         return None
-    numbers = [number for word in plain(bare).split() if (number := _number(word)) is not None]
+    numbers = [found for word in plain(bare).split() if (found := number(word)) is not None]
     if len(numbers) != 1:
         return None
     return -numbers[0] if re.search(r"-\s*\d", bare) else numbers[0]
+
+
+def decimal(text: str) -> float | None:
+    """The number that a reply holds, with a point or a comma: "2.5", "2,5", "1,500", "dos"."""
+    bare = unicodedata.normalize("NFKC", text).strip()
+    found = re.findall(r"[-+]?\d+(?:[.,]\d+)*", bare)
+    if len(found) != 1 or not re.search(r"[.,]\d", found[0]):
+        whole = integer(text)
+        return None if whole is None else float(whole)
+    written = found[0]
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", written):
+        return float(written.replace(",", ""))
+    return float(written.replace(",", ".")) if len(re.findall(r"[.,]", written)) == 1 else None
 
 
 def nearest(

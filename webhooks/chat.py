@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import (
@@ -22,7 +23,7 @@ from bot import conversation, shape
 from bot.channel import File
 from bot.delivery import keep_file
 from bot.wiring import Parts
-from dialogs import asking
+from dialogs import walking
 from dialogs.values import Inbound, Media, in_language
 from storage import answers, chats
 from storage.database import reading, writing
@@ -103,7 +104,8 @@ def stored() -> Response:
         return jsonify(language=None, form="", progress="", answers=[])
     dialog = person.talk.top or (person.talk.closed[-1] if person.talk.closed else None)
     script = parts.desk.library.script(dialog) if dialog else None
-    at = asking.progress(dialog, script) if dialog and script and dialog.at else None
+    library = replace(parts.desk.library, now=parts.clock())
+    at = walking.progress(dialog, library) if dialog and dialog.at else None
     return jsonify(
         language=person.talk.language,
         form=in_language(script.title, "es") if script else "",

@@ -1,0 +1,140 @@
+"""The choices of a questionnaire: its lists, and the tables that lie beside it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dialogs import columns
+from dialogs.columns import Row
+from dialogs.questions import Fault, Option
+from dialogs.tables import Workbook
+
+Lists = Mapping[str, tuple[Option, ...]]
+Table = Sequence[Mapping[str, str]]
+
+
+@dataclass(slots=True)
+class Reader:
+    """What reading collects on its way through the sheets."""
+
+    folder: Path
+    default: str = "es"  # the language of words in a column without one
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+    lists: dict[str, tuple[Option, ...]] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)  # names that expressions may use
+    drafts: int = 0
+
+    def fault(self, row: Row, name: str, problem: str, cure: str) -> None:
+        self.faults.append(Fault(row.sheet, row.number, name, problem, cure))
+
+    def warn(self, row: Row, name: str, problem: str, cure: str) -> None:
+        self.warnings.append(Fault(row.sheet, row.number, name, problem, cure))
+
+    def count_drafts(self, row: Row) -> None:
+        self.drafts += sum(state.startswith("draft") for state in row.text("review").values())
+
+
+def read_lists(reader: Reader, book: Workbook) -> None:
+    """The sheets that hold choices, by list name."""
+    repeated = _setting(book, "allow_choice_duplicates") in ("yes", "true", "1")
+    for sheet in ("choices", "external_choices"):
+        if sheet in book:
+            for row in columns.rows(sheet, book[sheet], reader.default):
+                _choice(reader, row, repeated=repeated)
+
+
+def _setting(book: Workbook, name: str) -> str:
+    for _, cells in book["settings"].rows if "settings" in book else ():
+        for written, cell in cells.items():
+            if columns.header(written)[0] == name:
+                return cell.lower()
+    return ""
+
+
+def _choice(reader: Reader, row: Row, *, repeated: bool) -> None:
+    list_name = row.cell("list_name")
+    option = _option(row)
+    if not list_name and not option.name:
+        return
+    reader.count_drafts(row)
+    if not list_name or not option.name:
+        cure = "Give the choice a list_name and a name, or delete the row."
+        reader.fault(row, option.name, "A choice without a name.", cure)
+        return
+    others = reader.lists.get(list_name, ())
+    if not repeated and any(option.name == other.name for other in others):
+        problem = f"The list {list_name} has this name twice."
+        cure = "Rename one of the two, or set allow_choice_duplicates to yes on the settings sheet."
+        reader.fault(row, option.name, problem, cure)
+        return
+    if not row.text("label"):
+        problem = "The choice has no label: people see its name."
+        reader.warn(row, option.name, problem, "Write one.")
+    reader.lists[list_name] = (*others, option)
+
+
+def _option(row: Row) -> Option:
+    name = row.cell("name")
+    return Option(
+        name=name,
+        label=row.text("label") or {"es": name},
+        audio=row.text("media::audio"),
+        columns={key: cell for key, cell in row.plain.items() if ":" not in key},
+        image=row.text("media::image"),
+        row=row.number,
+    )
+
+
+def attached(
+    reader: Reader, row: Row, file: str, parameters: Mapping[str, str]
+) -> tuple[Option, ...]:
+    """The choices in a CSV file that lies beside the questionnaire."""
+    name_column, label_column = parameters.get("value", "name"), parameters.get("label", "label")
+    rows = table(reader, row, file)
+    if rows is None:
+        return ()
+    if not rows or not {name_column, label_column} <= rows[0].keys():
+        problem = f"The file '{file}' has no columns '{name_column}' and '{label_column}'."
+        cure = "Add them in its first line, or name others: value=…, label=… in parameters."
+        reader.fault(row, row.cell("name"), problem, cure)
+        return ()
+    renamed = [
+        {**cells, "name": cells[name_column], "label": cells[label_column]} for cells in rows
+    ]
+    made = (
+        _option(columns.row(file, number, cells, reader.default))
+        for number, cells in enumerate(renamed, 2)
+    )
+    return tuple(option for option in made if option.name)
+
+
+def table(reader: Reader, row: Row, file: str) -> Table | None:
+    """The rows of a CSV file beside the questionnaire; what is wrong with it is noted."""
+    key = file.removesuffix(".csv")
+    if key in reader.tables:
+        return reader.tables[key]
+    name, cure = row.cell("name"), "Put it beside the questionnaire, as CSV in UTF-8."
+    try:
+        with (reader.folder / Path(file).name).open(encoding="utf-8-sig", newline="") as lines:
+            found = [
+                {str(column): cell or "" for column, cell in cells.items() if column}
+                for cells in csv.DictReader(lines)
+            ]
+    except FileNotFoundError:
+        reader.fault(row, name, f"The file '{file}' is not there.", cure)
+        return None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader.fault(row, name, f"The file '{file}' cannot be read ({error}).", cure)
+        return None
+    reader.tables[key] = found
+    return found
+
+
+def listed_rows(options: Sequence[Option]) -> Table:
+    """A list of the choices sheet as instance('list') sees it."""
+    return [{**option.columns, "label": option.label.get("es", option.name)} for option in options]

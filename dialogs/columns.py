@@ -1,0 +1,154 @@
+"""The columns of a sheet, whatever their spelling: plain cells, and words by language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dialogs.tables import Sheet
+
+CODE = re.compile(r"\(([A-Za-z]{2,3})(?:[-_]\w+)?\)\s*$")
+WORDS = frozenset(
+    (
+        *("label", "hint", "guidance_hint", "constraint_message", "required_message"),
+        *("media::audio", "media::image", "media::video", "media::big-image", "review"),
+    )
+)
+PLAIN = frozenset(
+    (
+        *("type", "name", "role", "required", "relevant", "constraint", "choice_filter"),
+        *("appearance", "default", "parameters", "calculation", "trigger", "read_only"),
+        *("repeat_count", "most", "disabled", "save_to"),
+    )
+)
+IGNORED = frozenset(  # they change nothing in a chat, or only how a phone draws the question
+    (
+        *("autoplay", "rows", "no_app_error_string", "noapperrorstring", "note", "notes"),
+        *("comment", "comments", "$given_name", "$kuid", "kuid", "instance::odk:tag"),
+        *("compact_tag", "sms_field", "sms_option", "sms_separator", "sms_response"),
+        *("hxl", "parameters_note", "jr:preload", "jr:preloadparams", "body::accuracythreshold"),
+        *("body::kb:flash", "$prev", "$qpath", "$xpath", "$autoname", "_isrepeat"),
+    )
+)
+SAME = {  # as pyxform knows them (pyxform.aliases.survey_header)
+    "caption": "label",
+    "command": "type",
+    "tag": "name",
+    "value": "name",
+    "relevance": "relevant",
+    "bind::relevant": "relevant",
+    "bind::required": "required",
+    "bind::readonly": "read_only",
+    "readonly": "read_only",
+    "bind::constraint": "constraint",
+    "bind::calculate": "calculation",
+    "calculate": "calculation",
+    "constraining_message": "constraint_message",
+    "bind::jr:constraintmsg": "constraint_message",
+    "jr:constraintmsg": "constraint_message",
+    "bind::jr:requiredmsg": "required_message",
+    "requiredmsg": "required_message",
+    "control::appearance": "appearance",
+    "body::appearance": "appearance",
+    "repeat_count": "repeat_count",
+    "count": "repeat_count",
+    "jr:count": "repeat_count",
+    "control::jr:count": "repeat_count",
+    "audio": "media::audio",
+    "image": "media::image",
+    "video": "media::video",
+    "big-image": "media::big-image",
+    "bind::entities:saveto": "save_to",
+    "list name": "list_name",
+}
+OUTER = ("bind", "control", "body", "instance", "media")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a sheet, its columns by their one name."""
+
+    sheet: str
+    number: int
+    plain: Mapping[str, str]  # every column without a language, also those we do not know
+    words: Mapping[str, Mapping[str, str]]  # column -> language -> words
+
+    def cell(self, column: str) -> str:
+        return self.plain.get(column, "")
+
+    def text(self, column: str) -> Mapping[str, str]:
+        return self.words.get(column, {})
+
+
+@lru_cache(maxsize=2048)
+def header(written: str) -> tuple[str, str]:
+    """The column and the language of a header: "label::Maya (yua)" is ("label", "yua")."""
+    mark = "::" if "::" in written else ":"
+    parts = [part.strip() for part in written.split(mark)]
+    if parts[0].lower() == "jr":
+        parts = [written.strip()]
+    column, rest = parts[0].lower().replace(" ", "_"), parts[1:]
+    if column in OUTER and rest:
+        inner = rest[0].lower()
+        if inner == "jr" and mark == ":" and rest[1:]:
+            inner, rest = f"jr:{rest[1].lower()}", rest[1:]
+        column, rest = f"{column}::{inner}", rest[1:]
+    column = SAME.get(column, column)
+    return column, language_of(mark.join(rest)) if rest else ""
+
+
+def language_of(written: str) -> str:
+    """The code in a column's language: "Maya (yua)" is yua; "es" is itself."""
+    match = CODE.search(written)
+    return match.group(1).lower() if match else written.strip().lower()
+
+
+def rows(name: str, sheet: Sheet, default: str) -> list[Row]:
+    """The rows of a sheet. `default` is the language of words in a column without one."""
+    return [row(name, number, cells, default) for number, cells in sheet.rows]
+
+
+def row(sheet: str, number: int, cells: Mapping[str, str], default: str) -> Row:
+    plain: dict[str, str] = {}
+    words: dict[str, dict[str, str]] = {}
+    for written, cell in cells.items():
+        if not cell:
+            continue
+        column, language = header(written)
+        if column in WORDS:
+            words.setdefault(column, {})[language or default] = cell.replace("<br>", "\n")
+        else:
+            plain[column if not language else f"{column}::{language}"] = cell
+            plain.setdefault(written, cell)
+    spoken = {column: _with_spanish(column, by, default) for column, by in words.items()}
+    return Row(sheet, number, plain, spoken)
+
+
+def _with_spanish(column: str, by: dict[str, str], default: str) -> Mapping[str, str]:
+    """What has no Spanish is said in the form's own language, or in whichever there is."""
+    if "es" in by or column == "review":
+        return by
+    if column.startswith("media"):
+        return {**by, "es": by[default]} if default in by and default != "yua" else by
+    return {**by, "es": by.get(default) or next(iter(by.values()))}
+
+
+def languages(sheet: Sheet, default: str) -> tuple[str, ...]:
+    """The languages in which a sheet has labels, in the order of its columns."""
+    found = (header(written) for written in sheet.headers)
+    return tuple(
+        dict.fromkeys(language or default for column, language in found if column == "label")
+    )
+
+
+def unknown(sheet: Sheet) -> list[str]:
+    """Headers of the survey sheet that are neither used nor knowingly ignored."""
+    found = []
+    for written in sheet.headers:
+        column, language = header(written)
+        named = column if not language else f"{column}::{language}"
+        if column not in WORDS | PLAIN and named not in IGNORED and column not in IGNORED:
+            found.append(written)
+    return found

@@ -1,0 +1,169 @@
+"""A questionnaire as it is walked: its questions, their choices, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dialogs import logic
+from dialogs.values import Text
+
+REFERENCE = re.compile(r"\$\{\s*([^}\s]+)\s*\}")
+NUMBERS = ("integer", "decimal", "range")
+MOMENTS = ("date", "time", "datetime")
+CHOSEN = ("select_one", "select_multiple", "rank")
+FILES = ("image", "file")
+ASKED = (*CHOSEN, *NUMBERS, *MOMENTS, *FILES, "acknowledge", "text", "audio", "geopoint")
+SILENT = ("calculate", "hidden", "start", "end", "today")
+REPEAT_ROLE = "repeat"  # of the question "¿Otro más?" behind each instance of a repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with a questionnaire: where, what, and what to do."""
+
+    sheet: str
+    row: int  # as a spreadsheet counts them: the header is row 1
+    name: str
+    problem: str
+    cure: str
+
+    def __str__(self) -> str:
+        named = f" ({self.name})" if self.name else ""
+        return f"{self.sheet}, row {self.row}{named}: {self.problem} {self.cure}".rstrip()
+
+
+class ScriptError(ValueError):
+    """The questionnaire cannot be used; `faults` says everything that is wrong with it."""
+
+    def __init__(self, file: str, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(f"{file}, {fault}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A choice of a question; `columns` are the further columns of its row (lat, lon, alias…)."""
+
+    name: str
+    label: Text
+    audio: Text
+    columns: Mapping[str, str]
+    image: Text = field(default_factory=dict)
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A row of the survey sheet that is said, asked or computed.
+
+    Inside a repeat, `script.question("tema#2")` is the same row as its second instance asks it.
+    """
+
+    row: int
+    type: str
+    name: str
+    label: Text
+    hint: Text = field(default_factory=dict)
+    guidance: Text = field(default_factory=dict)  # said to those who ask for help
+    role: str = ""
+    required: bool = False
+    required_if: logic.Expression | None = None
+    required_message: Text = field(default_factory=dict)
+    relevant: tuple[logic.Expression, ...] = ()  # its own and its groups': all must hold
+    constraint: logic.Expression | None = None
+    constraint_message: Text = field(default_factory=dict)
+    choice_filter: logic.Expression | None = None
+    calculation: logic.Expression | None = None
+    default: logic.Expression | str = ""
+    trigger: tuple[str, ...] = ()
+    read_only: bool = False
+    options: tuple[Option, ...] = ()
+    audio: Text = field(default_factory=dict)
+    image: Text = field(default_factory=dict)
+    appearance: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    repeat: str = ""
+    instance: int = 0  # of the repeat, from 1; 0 outside
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is said: its value is found, not asked."""
+        return self.type in SILENT
+
+    @property
+    def computed(self) -> bool:
+        """Whether its value follows from other answers, at any time."""
+        return self.calculation is not None and not self.trigger
+
+    @property
+    def asked(self) -> bool:
+        """Whether it waits for an answer."""
+        return not (self.type == "note" or self.silent or self.read_only or self.computed)
+
+    @property
+    def counted(self) -> bool:
+        """Whether "3 de 12" counts it: what is asked before the consultation proper is not."""
+        if not self.asked or self.role in ("language", REPEAT_ROLE):
+            return False
+        return not self.role.startswith("consent")
+
+    @property
+    def open(self) -> bool:
+        """Whether any words, or a voice, are an answer."""
+        return self.type in ("text", "audio")
+
+    @property
+    def base(self) -> str:
+        """Its name without the instance."""
+        return self.name.partition("#")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A part of the questionnaire that is asked once, and again for each further thing."""
+
+    name: str
+    first: int  # place of its first question
+    size: int  # questions, with the one that asks whether there is another
+    count: logic.Expression | None = None  # how many, where the form says so
+    most: int = 20
+    inside: frozenset[str] = frozenset()  # its questions' names
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A questionnaire that can be walked."""
+
+    name: str
+    version: int
+    title: Text
+    questions: tuple[Question, ...]
+    languages: tuple[str, ...]
+    drafts: int  # strings in a language that nobody has reviewed
+    pilot: bool = False
+    places: Mapping[str, int] = field(default_factory=dict)  # question name -> place in questions
+    read_names: frozenset[str] = frozenset()  # answers that an expression or a label needs
+    repeats: Mapping[str, Repeat] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    settles: bool = False  # an answer may change others: computed, preset, or looked back at
+    bilingual: bool = False  # it asks for the language itself; until then it speaks all of them
+    copies: dict[str, Question] = field(default_factory=dict, compare=False, repr=False)  # cache
+
+    def question(self, name: str) -> Question:
+        """The question of this name; with "#2", as the second instance of its repeat asks it."""
+        base, _, instance = name.partition("#")
+        found = self.questions[self.places[base]]
+        return self.instance(found, int(instance)) if instance else found
+
+    def instance(self, question: Question, number: int) -> Question:
+        key = f"{question.name}#{number}"
+        if key not in self.copies:
+            self.copies[key] = replace(question, name=key, instance=number)
+        return self.copies[key]
+
+    def place(self, question: Question) -> str:
+        """Where it stands, as buttons carry it: "12", or "12#2" inside a repeat."""
+        place = str(self.places[question.base])
+        return f"{place}#{question.instance}" if question.instance else place

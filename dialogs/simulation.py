@@ -1,0 +1,186 @@
+"""Random people who walk a questionnaire on the real engine: who ends, who is stuck, and where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from statistics import median
+from typing import Any
+
+from dialogs import engine, examples, moving, walking
+from dialogs.examples import Hints
+from dialogs.questions import Question, Script
+from dialogs.state import Dialog, Effect, End, Say, Talk
+from dialogs.values import Inbound, Media
+from dialogs.walking import Library
+
+START = datetime(2021, 8, 15, 15, tzinfo=UTC)
+PATIENCE = 40  # replies to one question without getting on: stuck
+MOST_REPLIES = 4000  # of one person: beyond it the form does not end
+WORDS_A_SECOND = 3.0  # read on a telephone
+SECONDS = {"text": 20, "audio": 20, "select_multiple": 8, "rank": 12, "integer": 5, "date": 8}
+OTHERWISE = 4  # seconds for a tap
+COMMANDS = ("ayuda", "atrás", "repetir", "saltar", "menú", "idioma", "hola", "pausa")
+
+
+@dataclass(slots=True)
+class Walk:
+    """One simulated person, on the way."""
+
+    talk: Talk
+    rng: Random
+    wanted: Mapping[str, list[str]]
+    at: str = ""
+    tries: int = 0
+    replies: int = 0
+    seconds: float = 0.0
+    reached: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of all of them."""
+
+    people: int
+    finished: int  # came to an end: their answers are complete, or they did not want to take part
+    refused: int
+    dead_ends: Mapping[str, int]  # question -> people who did not get past it
+    unreached: tuple[str, ...]
+    replies: float  # the median of those a person gave
+    minutes: float  # the median, reading included
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "people": self.people,
+            "finished": self.finished,
+            "refused": self.refused,
+            "dropped_out": self.people - self.finished,
+            "dead_ends": sorted(self.dead_ends),
+            "stuck": dict(self.dead_ends),
+            "unreached": list(self.unreached),
+            "replies": self.replies,
+            "minutes": round(self.minutes, 1),
+        }
+
+
+def simulate(script: Script, people: int, seed: int) -> Result:
+    """Let people walk a questionnaire; the same seed gives the same result."""
+    library = Library(lambda _form, _version: script)
+    hints = examples.hints(script)
+    to_reach = {question.name: None for question in script.questions if not question.silent}
+    stuck, ended = Counter[str](), Counter[str]()
+    replies, seconds = [0], [0.0]
+    for number in range(people):
+        rng = Random(f"{seed} {number}")  # noqa: S311  # dice, not a secret
+        walk = Walk(Talk(), rng, _wishes(to_reach, hints, number, rng))
+        end = _walk(walk, script, library, hints, careful=number % 2 == 1)
+        for name in walk.reached:
+            to_reach.pop(name, None)
+        ended[end] += 1
+        if end == "stuck":
+            stuck[walk.at.partition("#")[0]] += 1
+        replies.append(walk.replies)
+        seconds.append(walk.seconds)
+    return Result(
+        people=people,
+        finished=ended["completed"] + ended["refused"],
+        refused=ended["refused"],
+        dead_ends=dict(stuck),
+        unreached=tuple(name for name in to_reach if not name.endswith(".title")),
+        replies=median(replies[1:] or replies),
+        minutes=median(seconds[1:] or seconds) / 60,
+    )
+
+
+def _wishes(
+    to_reach: Mapping[str, None], hints: Hints, number: int, rng: Random
+) -> dict[str, list[str]]:
+    """Every second person answers so as to come to a question that nobody has reached."""
+    if number % 2 == 0 or not to_reach:
+        return {}
+    target = rng.choice(list(to_reach))
+    return {name: list(values) for name, values in hints.wanted[target].items()}
+
+
+def _walk(walk: Walk, script: Script, library: Library, hints: Hints, *, careful: bool) -> str:
+    """To the end ("completed", "refused"), or "stuck"."""
+    fresh = Dialog(f"s{walk.rng.randrange(10**6)}", script.name, script.version, "SIM-00")
+    heard = _inbound(walk, text="hola")
+    while walk.replies < MOST_REPLIES:
+        walk.talk, effects = engine.hear(walk.talk, heard, library, fresh)
+        _read(walk, effects)
+        ended = next((effect for effect in effects if isinstance(effect, End)), None)
+        if ended is not None:
+            walk.reached.update(name.partition("#")[0] for name in ended.dialog.passed)
+            return ended.disposition
+        asked = moving.asked(walk.talk, replace(library, now=heard.at))
+        walk.replies += 1
+        if asked is None or walk.talk.stopped:
+            if not walk.talk.offered and not walk.talk.stopped:
+                return "stuck"
+            offered = str(walk.rng.randint(1, max(len(walk.talk.offered), 1)))
+            heard = _inbound(walk, text="volver" if walk.talk.stopped else offered)
+            continue
+        walk.tries = walk.tries + 1 if asked[1].name == walk.at else 0
+        walk.at = asked[1].name
+        walk.reached.add(asked[1].base)
+        if walk.tries > PATIENCE:
+            return "stuck"
+        heard = _reply(
+            walk, asked[0], asked[1], replace(library, now=heard.at), hints, careful=careful
+        )
+    return "stuck"
+
+
+def _read(walk: Walk, effects: list[Effect]) -> None:
+    for effect in effects:
+        if isinstance(effect, Say):
+            walk.seconds += len(effect.message.text.split()) / WORDS_A_SECOND
+
+
+def _reply(
+    walk: Walk,
+    dialog: Dialog,
+    question: Question,
+    library: Library,
+    hints: Hints,
+    *,
+    careful: bool,
+) -> Inbound:
+    rng, dice = walk.rng, walk.rng.random()
+    walk.seconds += SECONDS.get(question.type, OTHERWISE)
+    if not careful and walk.tries < PATIENCE // 2:
+        if dice < 0.05:
+            return _inbound(walk, text=examples.odd(rng))
+        if dice < 0.09:
+            return _inbound(walk, text=rng.choice(COMMANDS))
+        if dice < 0.11:
+            return replace(_inbound(walk), kind="sticker")
+    if walk.tries > 6 and walk.tries % 3 == 0:
+        return _inbound(walk, text="saltar")
+    if question.type in ("image", "file"):
+        return replace(_inbound(walk), kind="photo", media=Media("x", "image/jpeg"))
+    if question.type == "geopoint" and dice < 0.5:
+        return replace(_inbound(walk), kind="location", point=(20.97, -89.62))
+    options = walking.options(question, dialog, library)
+    if len(options) > 12:
+        option = _picked(options, walk.wanted.get(question.base, ()), rng)
+        return _inbound(walk, text=next(iter(option.label.values()), option.name))
+    wanted = walk.wanted.get(question.base, ()) if walk.tries < 3 else ()
+    if question.role == "consent" and rng.random() < 0.9:
+        wanted = ("si", "yes")
+    if question.role == "repeat" and dice < 0.7:
+        wanted = ("no",)
+    return _inbound(walk, text=examples.good(question, options, hints, rng, wanted))
+
+
+def _picked(options: Any, wanted: Any, rng: Random) -> Any:
+    return rng.choice([option for option in options if option.name in wanted] or list(options))
+
+
+def _inbound(walk: Walk, text: str = "") -> Inbound:
+    at = START + timedelta(seconds=20 * walk.replies)
+    return Inbound("simulation", str(walk.replies), "s", "s", at, text=text)

@@ -1,0 +1,205 @@
+"""The sheets of a questionnaire, from a spreadsheet or Markdown and back, row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import openpyxl
+import xlrd
+
+Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
+SHEETS = ("survey", "choices", "settings")
+BAR = re.compile(r"(?<!\\)\|")
+RULE = re.compile(r"^\|[\s:|-]*--[\s:|-]*\|?\s*$")
+
+
+class TableError(ValueError):
+    """The file is not a table that can be read; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet: its header as written, and its rows that are not empty."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[int, Mapping[str, str]], ...]
+    repeated: tuple[str, ...] = ()  # headers that stand there twice
+
+
+Workbook = Mapping[str, Sheet]
+
+
+def read(path: Path) -> Workbook:
+    """Every sheet by its name in small letters. Raises TableError, or OSError if unreadable."""
+    content = path.read_bytes()
+    if content[:4] == b"PK\x03\x04":
+        return _sheets(_from_xlsx(content))
+    if content[:4] == b"\xd0\xcf\x11\xe0":  # whatever the extension says
+        return _sheets(_from_xls(content))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        cure = "Save it as .xlsx, .xls or Markdown."
+        raise TableError(f"The file is neither a spreadsheet nor text. {cure}") from None
+    lines = csv.reader(io.StringIO(text)) if path.suffix == ".csv" else _markdown(text)
+    return _sheets(_from_lines(lines))
+
+
+def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
+    sheets = {name.strip().lower(): _sheet(lines) for name, lines in found}
+    if "survey" not in sheets:
+        raise TableError("There is no sheet named survey. Add it: it holds the questions.")
+    return sheets
+
+
+def _sheet(lines: Iterable[Line]) -> Sheet:
+    filled = [(number, cells) for number, cells in lines if any(cells)]
+    if not filled:
+        return Sheet((), ())
+    headers = [" ".join(cell.split()) for cell in filled[0][1]]
+    rows = tuple(
+        (number, {header: cell for header, cell in zip(headers, cells, strict=False) if header})
+        for number, cells in filled[1:]
+    )
+    named = tuple(header for header in headers if header)
+    twice = tuple(dict.fromkeys(header for header in named if named.count(header) > 1))
+    return Sheet(tuple(dict.fromkeys(named)), rows, twice)
+
+
+# from each format
+
+
+def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
+            book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+    except (BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise TableError(f"The spreadsheet is damaged ({error}). Save it anew.") from None
+    for sheet in book.worksheets:
+        rows = enumerate(sheet.iter_rows(values_only=True), 1)
+        yield sheet.title, [(number, [_cell(value) for value in row]) for number, row in rows]
+
+
+def _from_xls(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
+    try:
+        book = xlrd.open_workbook(file_contents=content)
+    except (xlrd.XLRDError, AssertionError, ValueError) as error:
+        raise TableError(f"The spreadsheet cannot be read ({error}). Save it as .xlsx.") from None
+    for sheet in book.sheets():
+        yield (
+            sheet.name,
+            [
+                (number + 1, [_xls_cell(cell, book.datemode) for cell in sheet.row(number)])
+                for number in range(sheet.nrows)
+            ],
+        )
+
+
+def _xls_cell(cell: Any, mode: int) -> str:
+    if cell.ctype == xlrd.XL_CELL_DATE:
+        try:
+            return _cell(xlrd.xldate_as_datetime(cell.value, mode))
+        except (ValueError, OverflowError):
+            return _cell(cell.value)
+    if cell.ctype == xlrd.XL_CELL_BOOLEAN:
+        return _cell(bool(cell.value))
+    return "" if cell.ctype == xlrd.XL_CELL_ERROR else _cell(cell.value)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime():
+            return value.date().isoformat() if value.time() == time() else value.isoformat()
+        case date() | time():
+            return value.isoformat()
+    return str(value).replace("\u00a0", " ").strip()
+
+
+def _markdown(text: str) -> Iterator[Sequence[str]]:
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("|") and not RULE.match(line):
+            cells = BAR.split(line.removesuffix("|") if not line.endswith("\\|") else line)[1:]
+            yield [cell.strip().replace("\\|", "|") for cell in cells]
+
+
+def _from_lines(lines: Iterable[Sequence[str]]) -> Iterator[tuple[str, Iterable[Line]]]:
+    """Sheets below one another: a first cell names the sheet, an empty one goes on with it."""
+    name, rows = "", list[Line]()
+    for cells in lines:
+        if cells and cells[0].strip():
+            if name:
+                yield name, rows
+            name, rows = cells[0], []
+        elif name:
+            rows.append((len(rows) + 1, [cell.strip() for cell in cells[1:]]))
+    if name:
+        yield name, rows
+
+
+# to each format
+
+
+def to_markdown(book: Workbook) -> str:
+    """The sheets as Markdown tables; a line break within a cell is written <br>."""
+    return "\n\n".join(_table(name, sheet) for name, sheet in book.items() if sheet.headers) + "\n"
+
+
+def _table(name: str, sheet: Sheet) -> str:
+    rule = "|" + "---|" * (len(sheet.headers) + 1)
+    rows = [[row.get(header, "") for header in sheet.headers] for row in _all(sheet)]
+    top = _line([name, *("" for _ in sheet.headers)])
+    return "\n".join((top, rule, _line(["", *sheet.headers]), *(_line(["", *row]) for row in rows)))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "|" + "".join(f" {_escaped(cell)} |" if cell else " |" for cell in cells)
+
+
+def _all(sheet: Sheet) -> Iterator[Mapping[str, str]]:
+    """The rows, with the empty ones between them, so that they keep their numbers."""
+    at = 2
+    for number, row in sheet.rows:
+        yield from ({} for _ in range(number - at))
+        yield row
+        at = number + 1
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\r\n", "\n").replace("\n", "<br>")
+
+
+def to_xlsx(book: Workbook, path: Path) -> None:
+    """The sheets as a spreadsheet; <br> becomes a line break."""
+    made = openpyxl.Workbook()
+    made.remove(made.worksheets[0])
+    for name, sheet in book.items():
+        page = made.create_sheet(name)
+        for column, header in enumerate(sheet.headers, 1):
+            _write(page, 1, column, header)
+            for number, row in sheet.rows:
+                _write(page, number, column, row.get(header, "").replace("<br>", "\n"))
+    made.save(path)
+
+
+def _write(page: Any, row: int, column: int, text: str) -> None:
+    """As text always: "007" stays so, and "=…" is no formula."""
+    if text:
+        cell = page.cell(row, column)
+        cell.value = text
+        cell.data_type = "s"

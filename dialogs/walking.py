@@ -1,0 +1,226 @@
+"""How a questionnaire is walked: what is relevant, what stands, what follows from an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import Random
+
+from dialogs import logic
+from dialogs.logic import Scope
+from dialogs.questions import REFERENCE, REPEAT_ROLE, Option, Question, Repeat, Script
+from dialogs.state import Dialog, Disposition
+from dialogs.values import in_language
+
+MOST_INSTANCES = 100  # of a repeat, whatever its count says
+LAST = ("yes", "true", "1", "si", "sí")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the engine may look up: scripts by form and version, and facts that labels may name."""
+
+    lookup: Callable[[str, int], Script]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    now: datetime | None = None  # when what is being answered was heard
+    language: str | None = None  # of the person, for the labels of choices
+
+    def script(self, dialog: Dialog) -> Script:
+        return self.lookup(dialog.form, dialog.version)
+
+
+# what expressions see
+
+
+def scope(dialog: Dialog, library: Library) -> Scope:
+    script = library.script(dialog)
+    values = dialog.answers
+    if script.repeats:
+        values = {**blanks(dialog.answers, script), **values}
+    return over(values, script, dialog, library)
+
+
+def over(values: Mapping[str, str], script: Script, dialog: Dialog, library: Library) -> Scope:
+    """What expressions see over these values."""
+    return Scope(
+        values=values,
+        now=library.now,
+        label=lambda question, names: _label(script, question, names, library.language),
+        table=lambda name: script.tables.get(name, ()),
+        seed=dialog.id,
+    )
+
+
+def _label(script: Script, question: str, names: str, language: str | None) -> str:
+    labels = {option.name: option.label for option in script.question(question).options}
+    chosen = [in_language(labels[name], language) for name in names.split() if name in labels]
+    return ", ".join(chosen) or (in_language(labels[names], language) if names in labels else "")
+
+
+def blanks(answers: Mapping[str, str], script: Script) -> Mapping[str, str]:
+    """Empty places for what a repeat asks, so that expressions can count its instances."""
+    found: dict[str, str] = {}
+    for repeat in script.repeats.values():
+        for name in repeat.inside:
+            found[f"{name}#1"] = ""
+        for number in range(1, _going_on(answers, repeat) + 1):
+            found[f"{repeat.name}#{number}"] = ""
+    return found
+
+
+def _going_on(answers: Mapping[str, str], repeat: Repeat) -> int:
+    """How many instances there are when each is asked for by the one before."""
+    number = 1
+    while number < repeat.most and answers.get(f"{repeat.name}#{number}") == "si":
+        number += 1
+    return number
+
+
+def at(here: Scope, question: Question, script: Script) -> Scope:
+    """The scope as this question sees it, in its instance of a repeat."""
+    if not question.instance:
+        return here
+    inside = script.repeats[question.repeat].inside
+    return replace(here, position=question.instance, inside=inside)
+
+
+def steps(script: Script, here: Scope) -> Iterable[Question]:
+    """Every question in order, those of a repeat once for each instance."""
+    return _steps(script, here) if script.repeats else script.questions
+
+
+def _steps(script: Script, here: Scope) -> Iterator[Question]:
+    place = 0
+    while place < len(script.questions):
+        question = script.questions[place]
+        if not question.repeat:
+            yield question
+            place += 1
+            continue
+        repeat = script.repeats[question.repeat]
+        several = script.questions[place : place + repeat.size]
+        for number in range(1, count(repeat, here) + 1):
+            for each in several:
+                if each.role != REPEAT_ROLE or (repeat.count is None and number < repeat.most):
+                    yield script.instance(each, number)
+        place += repeat.size
+
+
+def count(repeat: Repeat, here: Scope) -> int:
+    """How many instances of a repeat there are now."""
+    if repeat.count is None:
+        return _going_on(here.values, repeat)
+    wanted = logic.number(repeat.count.evaluate(here))
+    return max(0, min(int(wanted), MOST_INSTANCES)) if wanted == wanted else 0
+
+
+# what is asked
+
+
+def holds(question: Question, here: Scope, script: Script) -> bool:
+    """Whether a question is asked at all, given the answers so far."""
+    if not question.relevant:
+        return True
+    here = at(here, question, script)
+    return all(logic.truth(test.evaluate(here)) for test in question.relevant)
+
+
+def relevant(question: Question, dialog: Dialog, library: Library) -> bool:
+    return holds(question, scope(dialog, library), library.script(dialog))
+
+
+def standing(question: Question, here: Scope, script: Script) -> tuple[Option, ...]:
+    """The choices that the filter leaves, in the order of the sheet."""
+    test = question.choice_filter
+    if test is None:
+        return question.options
+    here = at(here, question, script)
+    return tuple(
+        option
+        for option in question.options
+        if logic.truth(test.evaluate(replace(here, row={**option.columns, "name": option.name})))
+    )
+
+
+def options(question: Question, dialog: Dialog, library: Library) -> tuple[Option, ...]:
+    """The choices of a question that stand now, in the order in which they are shown."""
+    if not question.choice_filter and not question.parameters:
+        return question.options
+    here = scope(dialog, library)
+    found = standing(question, here, library.script(dialog))
+    if question.parameters.get("randomize", "").lower() not in ("true", "yes", "1"):
+        return found
+    return _shuffled(found, _seed(question, dialog, here))
+
+
+def _seed(question: Question, dialog: Dialog, here: Scope) -> str:
+    seed = question.parameters.get("seed", "")
+    if named := REFERENCE.search(seed):
+        return here.values.get(named[1], "")
+    return seed or f"{dialog.id} {question.name}"
+
+
+def _shuffled(found: tuple[Option, ...], seed: str) -> tuple[Option, ...]:
+    """In an order of the person's own; those marked in the column `last` stay behind."""
+    last = [option for option in found if option.columns.get("last", "").lower() in LAST]
+    first = [option for option in found if option not in last]
+    Random(seed).shuffle(first)  # noqa: S311  # an order, not a secret
+    return (*first, *last)
+
+
+def required(question: Question, dialog: Dialog, library: Library) -> bool:
+    if question.required_if is None:
+        return question.required
+    here = at(scope(dialog, library), question, library.script(dialog))
+    return logic.truth(question.required_if.evaluate(here))
+
+
+def fault(question: Question, value: str, dialog: Dialog, library: Library) -> str:
+    """What is wrong with an answer: "required", "long", "constraint", or ""."""
+    if not value:
+        several = question.type in ("select_multiple", "rank")
+        return "required" if several or required(question, dialog, library) else ""
+    most = question.parameters.get("max-length", "")
+    if most and question.type == "text" and len(value) > int(float(most)):
+        return "long"
+    if question.constraint is None:
+        return ""
+    answered = replace(dialog, answers={**dialog.answers, question.name: value})
+    here = at(scope(answered, library), question, library.script(dialog))
+    truth = logic.truth(question.constraint.evaluate(replace(here, this=value)))
+    return "" if truth else "constraint"
+
+
+def next_question(dialog: Dialog, library: Library) -> Question | None:
+    """The first relevant question that has not been passed; one without choices is none."""
+    script, here = library.script(dialog), scope(dialog, library)
+    passed = set(dialog.passed)
+    for question in steps(script, here):
+        if question.name in passed or question.silent or not holds(question, here, script):
+            continue
+        if question.choice_filter and question.asked and not standing(question, here, script):
+            continue
+        return question
+    return None
+
+
+def progress(dialog: Dialog, library: Library) -> tuple[int, int]:
+    """Which question this is, and of how many, as far as can be known now."""
+    script, here = library.script(dialog), scope(dialog, library)
+    counted = [
+        question.name
+        for question in steps(script, here)
+        if question.counted and holds(question, here, script)
+    ]
+    if dialog.at in counted:
+        return counted.index(dialog.at) + 1, len(counted)
+    return len(set(counted) & set(dialog.passed)) + 1, len(counted)
+
+
+def disposition(dialog: Dialog, script: Script) -> Disposition:
+    """Whether the person took part or refused."""
+    for question in script.questions:
+        if question.role == "consent" and dialog.answers.get(question.name) == "no":
+            return "refused"
+    return "completed"
