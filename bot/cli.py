@@ -11,9 +11,7 @@ import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +20,17 @@ import click
 from bot import poll as polling
 from bot import settings as settings_module
 from bot import terminal, wiring
-from bot.channel import SendError
+from bot.cli_data import export, person
+from bot.cli_errors import Failure, told
 from bot.cli_organizers import organizer
 from bot.delivery import now
 from bot.logs import configure
-from bot.settings import Settings, SettingsError, secret
+from bot.settings import Settings, secret
 from dialogs import language_report, script
 from storage import database, forms
-from storage.database import DatabaseError
 from storage.vault import vault
 
-WRONG_USE = 2
 THREADS = 8  # of the web server: a thread waits while another one's transaction is written
-
-
-class Failure(click.ClickException):
-    """What cannot be done, and what to do instead."""
-
-    exit_code = WRONG_USE
-
-    def show(self, file: Any = None) -> None:
-        click.echo(self.format_message(), err=True, file=file)
-
-
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn the errors that a command may meet into lines that say what to do."""
-
-    @wraps(command)
-    def run(*given: Any, **options: Any) -> Any:
-        try:
-            return command(*given, **options)
-        except (SettingsError, DatabaseError, LookupError) as error:
-            raise Failure(str(error)) from None
-        except SendError as error:
-            raise Failure(f"The provider did not accept this: {error.reason}") from None
-        except OSError as error:
-            name = error.filename or ""
-            raise Failure(f"{name}: {error.strerror or error}".removeprefix(": ")) from None
-
-    return run
 
 
 @click.group()
@@ -307,7 +277,9 @@ def db_upgrade() -> None:
     before, _ = database.version(engine)
     database.upgrade(engine)
     database.check(engine)
-    click.echo(f"database: {before or 'new'} → {database.version(engine)[0]}")
+    after, _ = database.version(engine)
+    engine.dispose()
+    click.echo(f"database: {before or 'new'} → {after}")
 
 
 @main.group()
@@ -332,6 +304,8 @@ def telegram_set_webhook() -> None:
 
 
 main.add_command(organizer)
+main.add_command(export)
+main.add_command(person)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,16 @@ def open_database(settings: Settings) -> Engine:
     return engine
 
 
+@contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """The database for as long as a command takes."""
+    engine = open_database(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def seed(engine: Engine, now: datetime) -> None:
     """Give an empty database the shipped online consultation, as a pilot."""
     with database.reading(engine) as db:

@@ -75,6 +75,14 @@ def find(db: Connection, channel: str, identity: str) -> Person | None:
     return _person(db, row) if row else None
 
 
+def by_folio(db: Connection, folio: str) -> Person | None:
+    """The person who was given this folio."""
+    responses = schema.responses
+    statement = select(people).join(responses, responses.c.person_id == people.c.id)
+    row = db.execute(statement.where(responses.c.folio == folio)).one_or_none()
+    return _person(db, row) if row else None
+
+
 def _locked(db: Connection, channel: str, identity: bytes) -> Row[Any] | None:
     statement = select(people).where(people.c.channel == channel, people.c.identity == identity)
     return db.execute(statement.with_for_update(key_share=True)).one_or_none()

@@ -1,0 +1,118 @@
+"""Data out, and people's rights over theirs: `consulta export`, `consulta person`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from bot import exports as writing_out
+from bot import settings as settings_module
+from bot import whatsapp, wiring
+from bot.cli_errors import Failure, told
+from bot.delivery import now
+from storage import answers, database, people
+from storage import exports as stored
+from storage.people import Person
+
+
+@click.command()
+@click.option("--format", "format_", type=click.Choice(writing_out.FORMATS), default="csv")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the files made as a list.")
+@told
+def export(format_: str, folder: Path, *, as_json: bool) -> None:
+    """Write the answers into FOLDER, under pseudonyms."""
+    settings = settings_module.read()
+    with wiring.opened(settings) as engine, database.reading(engine) as db:
+        made = writing_out.write(db, wiring.library(engine, settings), format_, folder, now())
+    names = [str(path) for path in made]
+    click.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+@click.group()
+def person() -> None:
+    """What is known of a person: hand it over, or remove it.
+
+    ADDRESS is telegram:CHAT_ID, whatsapp:+NUMBER, or a folio such as K7M-42F.
+    """
+
+
+@person.command("export")
+@click.argument("address")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@told
+def person_export(address: str, file: Path) -> None:
+    """Everything that is stored of a person, as JSON, or CSV if FILE ends with .csv."""
+    settings = settings_module.read()
+    with wiring.opened(settings) as engine, database.reading(engine) as db:
+        found = _find(db, address)
+        known = _known(db, found)
+    if file.suffix == ".csv":
+        _write_csv(file, known["answers"])
+    else:
+        file.write_text(json.dumps(known, ensure_ascii=True, indent=1, default=str) + "\n")
+    click.echo(f"{file}: {len(known['answers'])} answers")
+
+
+@person.command("forget")
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask back.")
+@told
+def person_forget(address: str, *, yes: bool) -> None:
+    """Remove a person: identity, words and voice. This cannot be undone."""
+    settings = settings_module.read()
+    with wiring.opened(settings) as engine:
+        with database.reading(engine) as db:
+            found = _find(db, address)
+        if not yes:
+            click.confirm(f"Remove everything of {address} for good?", abort=True)
+        with database.writing(engine) as db:
+            files = stored.files_of(db, found.id)
+            stored.forget(db, found.id)
+            unused = [name for name in set(files) if not stored.is_used(db, name)]
+    for name in unused:
+        (settings.data / "media" / name).unlink(missing_ok=True)
+    click.echo(f"{address}: removed")
+
+
+def _find(db: Connection, address: str) -> Person:
+    channel, _, rest = address.partition(":")
+    if channel == "whatsapp":
+        found = people.find(db, channel, whatsapp.identity(address))
+    elif rest:
+        found = people.find(db, channel, rest)
+    else:
+        found = people.by_folio(db, address.strip().upper())
+    if found is None:
+        raise Failure(
+            f"{address}: nobody is known by this. "
+            "Give telegram:CHAT_ID, whatsapp:+NUMBER or a folio."
+        )
+    return found
+
+
+def _known(db: Connection, found: Person) -> dict[str, Any]:
+    """All that there is of a person, readable."""
+    return {
+        "channel": found.channel,
+        "address": found.address,
+        "language": found.language,
+        "last_heard": found.heard_at.isoformat(),
+        **stored.facts_of(db, found.id),
+        "answers": [
+            {**row, "at": row["at"].isoformat()} for row in answers.of_person(db, found.id)
+        ],
+    }
+
+
+def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
+    columns = ("form", "version", "question", "value", "said", "language", "channel", "at", "media")
+    with file.open("w", encoding="utf-8", errors="replace", newline="") as opened:
+        writer = csv.DictWriter(opened, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

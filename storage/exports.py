@@ -1,0 +1,112 @@
+"""What goes out: answers that count and passes through forms, under pseudonyms, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select
+
+from storage import schema
+from storage.database import vault_of
+
+BATCH = 1000  # rows held in memory at once
+people, media, outbox = schema.people, schema.media, schema.outbox
+kept, passes = schema.answers, schema.responses
+
+
+def _standing() -> Select[Any]:
+    """Answers that stand: not replaced, not set aside, and not of somebody who refused."""
+    return (
+        select(kept, people.c.pseudonym, passes.c.form, passes.c.version, media.c.file)
+        .join(passes, passes.c.id == kept.c.response_id)
+        .join(people, people.c.id == passes.c.person_id)
+        .outerjoin(media, media.c.id == kept.c.media_id)
+        .where(kept.c.replaced_at.is_(None), kept.c.aside_at.is_(None))
+        .where(passes.c.state != "refused")
+        .order_by(kept.c.id)
+    )
+
+
+def answers(db: Connection) -> Iterator[dict[str, Any]]:
+    vault = vault_of(db)
+    for row in db.execute(_standing().execution_options(yield_per=BATCH)):
+        said = vault.show("answers.said", row.said)
+        yield {
+            "person": row.pseudonym,
+            "response": row.response_id,
+            "form": row.form,
+            "version": row.version,
+            "question": row.question,
+            "value": row.value if row.value is not None else (row.file or said),
+            "said": said,
+            "language": row.language,
+            "confidence": row.confidence,
+            "channel": row.channel,
+            "at": row.at,
+        }
+
+
+def responses(db: Connection) -> Iterator[dict[str, Any]]:
+    query = (
+        select(passes, people.c.pseudonym)
+        .join(people, people.c.id == passes.c.person_id)
+        .order_by(passes.c.started_at, passes.c.id)
+    )
+    for row in db.execute(query.execution_options(yield_per=BATCH)):
+        yield {
+            "person": row.pseudonym,
+            "form": row.form,
+            "version": row.version,
+            "folio": row.folio if row.state == "completed" else None,
+            "state": row.state,
+            "mode": row.mode,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+        }
+
+
+def versions(db: Connection) -> list[tuple[str, int]]:
+    """The versions that somebody has answered."""
+    query = select(passes.c.form, passes.c.version).distinct()
+    return sorted((row.form, row.version) for row in db.execute(query))
+
+
+def files_of(db: Connection, person_id: int) -> list[str]:
+    """The names of a person's files in the media folder."""
+    mine = select(media.c.file).where(media.c.person_id == person_id, media.c.file.is_not(None))
+    return [str(name) for name in db.scalars(mine)]
+
+
+def forget(db: Connection, person_id: int) -> None:
+    """Remove a person, and everything of theirs in every table."""
+    db.execute(delete(outbox).where(outbox.c.person_id == person_id))
+    db.execute(delete(schema.inbox).where(schema.inbox.c.person_id == person_id))
+    db.execute(delete(people).where(people.c.id == person_id))
+
+
+def is_used(db: Connection, file: str) -> bool:
+    """Whether anybody else sent a file with the same bytes."""
+    return db.scalar(select(media.c.id).where(media.c.file == file).limit(1)) is not None
+
+
+def facts_of(db: Connection, person_id: int) -> dict[str, Any]:
+    """What is known of a person besides the answers: traits, consents, folios, requests."""
+    row = db.execute(select(people).where(people.c.id == person_id)).one()
+    consents, requests = schema.consents, schema.requests
+    return {
+        "came_by": row.came_by,
+        "municipality": row.municipality,
+        "age": row.age,
+        "gender": row.gender,
+        "stopped_at": row.stopped_at and row.stopped_at.isoformat(),
+        "folios": list(db.scalars(select(passes.c.folio).where(passes.c.person_id == person_id))),
+        "consents": [
+            {"kind": one.kind, "given": one.given, "at": one.at.isoformat()}
+            for one in db.execute(select(consents).where(consents.c.person_id == person_id))
+        ],
+        "requests": [
+            {"kind": one.kind, "at": one.at.isoformat()}
+            for one in db.execute(select(requests).where(requests.c.person_id == person_id))
+        ],
+    }
