@@ -13,6 +13,7 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +24,7 @@ Language = Literal["es", "yua"]
 Role = Literal["word", "name", "maybe name", "both", "nothing", "foreign"]
 
 PROFILES = Path(__file__).parent / "profiles"
-LONGEST_GROUP = 4  # letters; with 5 the model doubles and no figure moves
+GROUPS = (2, 3, 4)  # letters; with one and five the model doubles and no figure moves
 SCALE = 20  # the weights are whole twentieths: smaller to store, quicker to add
 LONGEST_WORD = 40  # letters; what follows in a longer "word" is a held key or an attack
 FIRM = 6.0  # the most one word may say: a loan or a name must not outvote a sentence
@@ -31,20 +32,24 @@ SLOPE = 0.8  # makes the score log-odds: read off the reliability table
 CHANGE = 4.0  # log-odds that a change of language within a message must be worth
 PRIOR = math.log(9)  # people keep to their language about nine times in ten
 SURE = 0.55  # under this confidence the answer is: undecided
+SUSPECT = 1.5  # log-odds of a third language from which langdetect is asked
 FEW = 3  # words; on fewer langdetect guesses
-FOREIGN_WORD = 2.0  # log-odds from which a word is taken for a third language's
 THIRD_LANGUAGE = 0.9  # langdetect's own probability, above which it is believed
-NEIGHBOURS = ("es", "ca", "de", "en", "fr", "it", "nl", "pl", "pt", "sv", "sw", "tl", "tr")
+NEIGHBOURS = (
+    "es", "ca", "de", "en", "fi", "fr", "hu", "id", "it", "nl", "pl", "pt", "ro", "sv", "sw", "tl",
+    "tr",
+)  # fmt: skip
 LONGEST_PLACE = 40  # letters
 
 APOSTROPHES = "'’‘´ʼʻ`ꞌ′"
 _STRAIGHT = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
-_PLAIN = str.maketrans("áéíóúàèìòùâêîôûäëïöü", "aeiouaeiouaeiouaeiou")
+_PLAIN = str.maketrans("áéíóúàèìòùü", "aeiouaeiouu")
 WORD = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{APOSTROPHES}]+(?=[^\W\d_]))*[{APOSTROPHES}]?")
 _HELD_KEY = re.compile(r"(.)\1{2,}")  # "holaaaa" is "hola"
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|@\S+")
 _LONG_VOWEL = re.compile("áa|ée|íi|óo|úu|aá|eé|ií|oó|uú")
 _GRAVE = re.compile("[àèìòù]")
+_LAUGHTER = re.compile("(?:j+[aeio]+){2,}j*|(?:h+[aei]+){2,}h*|(?:js){2,}j*|m[mh]*")
 _ALIEN = re.compile("[^a-zñ']")
 
 
@@ -90,14 +95,16 @@ def detect(text: str, prior: str | None = None) -> Detection:
 def spans(text: str) -> tuple[Span, ...]:
     """The message cut where its language changes; the pieces together are the message (in NFC)."""
     text = _composed(text)
+    if evidence(text) is None:
+        return (Span(text, None),) if text else ()
     found = list(WORD.finditer(_without_addresses(text)))
-    labels = _smoothed(_telling([_weigh(match[0]) for match in found]))
-    cuts = [0, *(found[i].start() for i in range(1, len(found)) if labels[i] != labels[i - 1])]
-    names = [label for i, label in enumerate(labels) if i == 0 or label != labels[i - 1]] or [None]
+    scores = [score or 0.0 for score in _telling([_weigh(match[0]) for match in found])]
+    labels = _smoothed(scores)
+    changes = [i for i in range(1, len(found)) if labels[i] != labels[i - 1]]
+    cuts = [0, *(found[i].start() for i in changes), len(text)]
     return tuple(
-        Span(text[start:end], language)
-        for start, end, language in zip(cuts, [*cuts[1:], len(text)], names, strict=True)
-        if end > start
+        Span(text[start:end], labels[i])
+        for (start, end), i in zip(pairwise(cuts), [0, *changes], strict=True)
     )
 
 
@@ -112,15 +119,12 @@ def evidence(text: str) -> float | None:
 
 
 def features(word: str) -> list[str]:
-    """A folded word's letter groups, its ends marked, and how its accents are written."""
-    plain = word.translate(_PLAIN)
+    """A folded word's letter groups, its ends marked; then itself, and how its accents stand."""
+    plain = word if word.isascii() else word.translate(_PLAIN)
     marked = f"^{plain}$"
-    groups = [
-        marked[start : start + size]
-        for size in range(1, LONGEST_GROUP + 1)
-        for start in range(len(marked) - size + 1)
-    ]
-    if len(marked) > LONGEST_GROUP:
+    size = len(marked)
+    groups = [marked[start : start + n] for n in GROUPS for start in range(size - n + 1)]
+    if size > GROUPS[-1]:
         groups.append(marked)
     if plain != word:
         groups.append(_accents(word))
@@ -142,29 +146,23 @@ def _accents(word: str) -> str:
 
 @lru_cache(maxsize=8192)  # people repeat themselves: most words of a chat are found here
 def _weigh(typed: str) -> Word:
-    word, lists = fold(typed), _lists()
-    plain = word.translate(_PLAIN)
-    role: Role = "word"
+    word = fold(typed)
     groups = features(word)
-    score, foreign = _sum(_weights("maya"), groups), _sum(_weights("foreign"), groups)
-    if _ALIEN.search(plain):
-        foreign = FIRM
-    if plain in lists["both"]:
-        role = "both"
-    elif plain in lists["sounds"]:
+    plain = word if word.isascii() else word.translate(_PLAIN)
+    role = _roles().get(plain, "word")
+    if role == "maybe name" and not typed[0].isupper():
+        role = "word"
+    if role == "word" and _LAUGHTER.fullmatch(plain):
         role = "nothing"
-    elif plain in lists["also words"]:
-        role = "maybe name" if typed[0].isupper() else "word"
-    elif plain in lists["names"]:
-        role = "name"
-    elif foreign > FOREIGN_WORD:
+    if role == "word" and not plain.isascii() and _ALIEN.search(plain):
         role = "foreign"
-    return Word(score, foreign, role)
+    foreign = FIRM if role == "foreign" else _sum(_weights("foreign"), groups)
+    return Word(_sum(_weights("maya"), groups), foreign, role)
 
 
 def _sum(weights: dict[str, int], groups: list[str]) -> float:
     """The log-odds of a word, as far as one word may go."""
-    total = sum([weights.get(group, 0) for group in groups]) / SCALE
+    total = sum(map(weights.get, groups, repeat(0))) / SCALE
     return max(-FIRM, min(FIRM, total))
 
 
@@ -185,40 +183,35 @@ def _telling(words: list[Word]) -> list[float | None]:
     ]
 
 
-def _smoothed(scores: list[float | None]) -> list[Language | None]:
+def _smoothed(scores: list[float]) -> list[Language]:
     """The likeliest labels when a change of language within a message costs `CHANGE`."""
-    if not any(scores):
-        return [None] * len(scores)
-    best, origins = (0.0, 0.0), []
-    for score in (
-        known or 0.0 for known in scores
-    ):  # best = the best so far that ends in (Spanish, Maya)
-        from_yua = (best[1] - CHANGE > best[0], best[1] >= best[0] - CHANGE)
-        es = max(best[0], best[1] - CHANGE) - score
-        yua = max(best[1], best[0] - CHANGE) + score
-        best = (es, yua)
-        origins.append(from_yua)
-    maya = best[1] > best[0]
-    labels: list[Language | None] = []
-    for origin in reversed(origins):
-        labels.append("yua" if maya else "es")
-        maya = origin[maya]
+    es = yua = 0.0  # the best so far that ends in Spanish, and in Maya
+    came_from: list[tuple[Language, Language]] = []
+    for score in scores:
+        into_es: Language = "es" if es >= yua - CHANGE else "yua"
+        into_yua: Language = "yua" if yua >= es - CHANGE else "es"
+        es, yua = max(es, yua - CHANGE) - score, max(yua, es - CHANGE) + score
+        came_from.append((into_es, into_yua))
+    label: Language = "yua" if yua > es else "es"
+    labels: list[Language] = []
+    for into_es, into_yua in reversed(came_from):
+        labels.append(label)
+        label = into_yua if label == "yua" else into_es
     return labels[::-1]
 
 
 def _is_place(text: str) -> bool:
-    return (
-        len(text) < LONGEST_PLACE
-        and " ".join(fold(word).translate(_PLAIN) for word in WORD.findall(text))
-        in _lists()["phrases"]
-    )
+    """Whether the whole text is a place of several words: "Tekal de Venegas"."""
+    if len(text) > LONGEST_PLACE:
+        return False
+    return " ".join(fold(word).translate(_PLAIN) for word in WORD.findall(text)) in _phrases()
 
 
 def _is_foreign(text: str, words: list[Word]) -> bool:
     """Whether the letters are a third language's, and langdetect, which knows them, agrees."""
-    foreign = sum([word.foreign for word in words])
-    if foreign <= 0 or len(words) < FEW:
-        return foreign > FOREIGN_WORD
+    foreign = [word.foreign for word in words if word.role in ("word", "foreign")]
+    if len(foreign) < FEW or sum(foreign) < SUSPECT:
+        return False
     asked = _langdetect().create()
     asked.append(text)
     try:
@@ -246,18 +239,26 @@ def _weights(name: str) -> dict[str, int]:
 
 
 @cache
-def _lists() -> dict[str, frozenset[str]]:
-    """The small lists beside the weights, as sets of words."""
-    names = tomllib.loads((PROFILES / "names.toml").read_text("utf-8"))
-    return {
-        "names": frozenset(
-            " ".join(names[k] for k in ("places", "surnames", "given", "languages")).split()
-        ),
-        "also words": frozenset(names["also_words"].split()),
-        "phrases": frozenset(phrase.strip() for phrase in names["phrases"].split(";")),
-        "both": frozenset(names["both"].split()),
-        "sounds": frozenset(names["sounds"].split()),
-    }
+def _names() -> dict[str, str]:
+    return tomllib.loads((PROFILES / "names.toml").read_text("utf-8"))
+
+
+@cache
+def _roles() -> dict[str, Role]:
+    """What a listed word is; where the lists share one, the last named here decides."""
+    lists: tuple[tuple[str, Role], ...] = (
+        ("foreign", "foreign"),
+        *((names, "name") for names in ("languages", "given", "surnames", "places")),
+        ("also_words", "maybe name"),
+        ("sounds", "nothing"),
+        ("both", "both"),
+    )
+    return {word: role for name, role in lists for word in _names()[name].split()}
+
+
+@cache
+def _phrases() -> frozenset[str]:
+    return frozenset(" ".join(phrase.split()) for phrase in _names()["phrases"].split(";"))
 
 
 @cache
@@ -266,5 +267,6 @@ def _langdetect() -> DetectorFactory:
     factory = DetectorFactory()
     factory.set_seed(0)  # without it, a second look may answer otherwise
     paths = [Path(PROFILES_DIRECTORY) / name for name in NEIGHBOURS]
-    factory.load_json_profile([p.read_text("utf-8") for p in (*paths, PROFILES / "langdetect_yua")])
+    paths += [PROFILES / "langdetect_yua", PROFILES / "langdetect_nah"]
+    factory.load_json_profile([path.read_text("utf-8") for path in paths])
     return factory

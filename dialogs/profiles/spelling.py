@@ -14,9 +14,9 @@ SPANISH_SLIPS = (
     ("qu", "k", 0.3), ("v", "b", 0.3), ("b", "v", 0.1), ("ll", "y", 0.2), ("z", "s", 0.3),
     ("h", "", 0.2), ("c", "k", 0.06), ("ce", "se", 0.2), ("ci", "si", 0.2),
 )  # fmt: skip
-MAYA_SPELLINGS = (  # the friars wrote h, c and dz; tourists and phones write the rest
-    ("j", "h", 0.3), ("k", "c", 0.25), ("ts", "tz", 0.1), ("ts'", "dz", 0.3), ("ts", "dz", 0.12),
-    ("w", "u", 0.05), ("b", "v", 0.05), ("x", "sh", 0.03),
+MAYA_SPELLINGS = (  # the friars wrote h, c, dz, pp and th; tourists and phones write the rest
+    ("j", "h", 0.3), ("k(?!')", "c", 0.25), ("ts'", "dz", 0.35), ("ts(?!')", "tz", 0.15),
+    ("p'", "pp", 0.15), ("t'", "th", 0.1), ("w", "u", 0.05), ("b", "v", 0.05), ("x", "sh", 0.03),
 )  # fmt: skip
 AS_MAYA_WRITES_IT = (
     ("qu(?=[eiéí])", "k"), ("gu(?=[eiéí])", "\0"), ("g(?=[eiéí])", "j"), ("\0", "g"),
@@ -85,12 +85,12 @@ def typed_spanish(word: str, dice: random.Random) -> str:
 
 
 def typed_maya(word: str, dice: random.Random) -> str:
-    """Maya as typed: mostly without apostrophes, short vowels for long ones, older letters."""
+    """Maya as typed: older letters, mostly without apostrophes, short vowels for long ones."""
+    for new, old, chance in MAYA_SPELLINGS:
+        if dice.random() < chance:
+            word = re.sub(new, old, word)
     word = bare(word) if dice.random() < 0.7 else word
     word = re.sub(r"([aeiou])\1", lambda m: m[1] if dice.random() < 0.5 else m[0], word)
-    for new, old, chance in MAYA_SPELLINGS:
-        if new in word and dice.random() < chance:
-            word = word.replace(new, old)
     return slipped(word, dice) if dice.random() < 0.25 else word
 
 
