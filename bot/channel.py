@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from dialogs.values import Media, Message
 
@@ -35,6 +36,14 @@ class Uncertain(SendError):
 
 class Refused(SendError):
     """The provider will not send this, now or later."""
+
+
+class Misworded(Refused):
+    """What is said, or its template, is at fault: whoever wrote it has to know."""
+
+
+class Halt(Refused):
+    """It breaks the provider's rules: send no more of the same, and tell whoever wrote it."""
 
 
 class Gone(Refused):
@@ -78,3 +87,14 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of the connections."""
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """A provider that takes free words only for a while, and can be asked what it has sent."""
+
+    async def ask(self, address: str, template: str, variables: Mapping[str, str]) -> str:
+        """Send an approved template, and return the provider's id. Raises a SendError."""
+
+    async def look_up(self, address: str, since: datetime, body: str) -> str | None:
+        """The id of a message that was sent to this person since then, if there is one."""

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import timing
+from bot import outcomes, timing
 from dialogs import engine as dialog_engine
 from dialogs.asking import Library
 from dialogs.phrases import say
@@ -32,7 +32,7 @@ from dialogs.state import (
     TakeBack,
 )
 from dialogs.values import Inbound, Media, Message, Receipt
-from storage import answers, outbox, people, schema
+from storage import answers, outbox, people, receipts, schema
 from storage.database import vault_of, writing
 from storage.people import Person
 
@@ -95,7 +95,7 @@ def _placed(db: Connection, inbound: Inbound) -> Inbound:
     """
     if not inbound.payload.startswith(PLACE):
         return inbound
-    shown = outbox.message_of(db, inbound.channel, inbound.pressed)
+    shown = receipts.message_of(db, inbound.channel, inbound.pressed)
     place = inbound.payload.removeprefix(PLACE)
     if shown and place.isdecimal() and int(place) < len(shown.choices):
         return replace(inbound, payload=shown.choices[int(place)].payload)
@@ -222,4 +222,4 @@ def rerun(desk: Desk, inbox_id: int, now: datetime) -> Outcome:
 def told(desk: Desk, receipt: Receipt) -> bool:
     """What the provider says later of a message; False if we know of no such message."""
     with writing(desk.engine) as db:
-        return outbox.receipt(db, receipt)
+        return outcomes.told(db, receipt)

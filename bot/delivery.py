@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from bot import timing
+from bot import invitations, outcomes, timing
 from bot.channel import (
     Broken,
     Channel,
     File,
     Gone,
-    Moved,
     Refused,
     SendError,
     TryLater,
     Uncertain,
-    WindowClosed,
+    Windowed,
 )
-from dialogs.values import Media
-from storage import answers, outbox, people, senders
-from storage.database import writing
+from bot.invitations import Template
+from dialogs.asking import Library
+from dialogs.script import Script
+from dialogs.values import Media, Message
+from storage import answers, outbox, receipts, senders
+from storage.database import reading, writing
 from storage.outbox import Letter
 
 log = structlog.get_logger()
 
-IN_FLIGHT = 64  # messages at once: at 50 ms an answer, more than any provider takes
+IN_FLIGHT = 128  # messages at once: at 60 ms an answer, more than any provider takes
 IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
-MOST_RESENDS = 3  # of a reply whose fate is unknown
-SENDER_BROKEN = timedelta(minutes=5)  # before a refused token is tried again
+SOON = timedelta(milliseconds=20)
+BREATH = timedelta(milliseconds=20)  # between two rounds: each has a cost, however little it does
+BURST = 0.01  # seconds: so much of a delay is caught up at once
+LOOKED_UP = 20  # messages of unknown fate at a time
+LOOK_AGAIN = timedelta(minutes=5)
 ENDINGS = {
     "audio/ogg": "ogg",
     "audio/mpeg": "mp3",
@@ -52,7 +57,7 @@ ENDINGS = {
 }
 
 Settle = Callable[[Connection, datetime], None]
-T = TypeVar("T")
+Taken = tuple[int, str, datetime]  # our id, the provider's, when
 
 
 class Bell:
@@ -82,8 +87,24 @@ class Bell:
 
 
 @dataclass(slots=True)
+class Pace:
+    """When this process may send next on a channel: it catches up no faster than the rate.
+
+    After a stall many letters are due at once; sent together, they would break the limit.
+    """
+
+    next: float = 0.0  # seconds since 1970: when the next message would be exactly on time
+
+    def turn(self, now: float, apart: float, cost: int) -> float:
+        """Take the next turn; the moment at which to send."""
+        turn = max(now, self.next - BURST)
+        self.next = max(now, self.next) + apart * cost
+        return turn
+
+
+@dataclass(slots=True)
 class Post:
-    """What delivery works with; everything runs in one event loop."""
+    """What delivery works with; its letters are sent in one event loop."""
 
     engine: Engine
     channels: Mapping[str, Channel]
@@ -91,172 +112,230 @@ class Post:
     media: Path
     clock: Callable[[], datetime]
     bell: Bell
+    library: Library = field(default_factory=lambda: Library(_no_script))
     settled: list[Settle] = field(default_factory=list)  # to be written with the next claim
+    taken: list[Taken] = field(default_factory=list)  # sent: written with the next claim, at once
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
+    credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
+    words: invitations.Words = field(default_factory=invitations.Words)
+
+
+def _no_script(form: str, version: int) -> Script:
+    raise LookupError(f"No questionnaire {form}, version {version}, is at hand.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A letter with its words, and when it may go out."""
+
+    letter: Letter
+    message: Message
+    template: Template | None = None
+    moment: float = 0.0  # seconds since 1970; 0: at once
+    apart: float = 0.0  # seconds to the next one
+    cost: int = 1  # calls to the provider
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one transaction found to do."""
+
+    ready: list[Ready]
+    files: list[dict[str, object]]
+    wait: timedelta
 
 
 async def work(post: Post, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then finish what is on its way."""
     post.bell.hang()
     while not stop.is_set():
-        await post.bell.wait(_safely(_round, post) or IDLE)
+        began = time.monotonic()
+        wait = await _round(post)
+        await post.bell.wait(wait)
+        if rest := BREATH.total_seconds() - (time.monotonic() - began):
+            await asyncio.sleep(max(rest, 0))
     if post.running:
         await asyncio.wait(post.running, timeout=outbox.LEASE.total_seconds())
-    _safely(_write_last, post)
+    await _round(post, last=True)
 
 
-def _safely(work: Callable[[Post], T], post: Post) -> T | None:
-    """The outermost loop: whatever happens, the next round is tried."""
+async def _round(post: Post, *, last: bool = False) -> timedelta:
+    """Write what became of the last letters and send the next. Whatever happens, go on."""
+    taken, settled = post.taken, post.settled
+    post.taken, post.settled = [], []
     try:
-        return work(post)
+        found = await asyncio.to_thread(_write_and_claim, post, taken, settled, last=last)
     except OperationalError as error:
         log.warning("the database is away; trying again", error=type(error.orig).__name__)
+        post.taken, post.settled = taken + post.taken, settled + post.settled
+        return IDLE
     except Exception:
         log.exception("a round of the delivery failed")
-    return None
+        post.taken, post.settled = taken + post.taken, post.settled
+        return IDLE
+    for ready in found.ready:
+        _start(post, _deliver(post, ready))
+    for file in found.files:
+        _start(post, _fetch(post, file))
+    return found.wait
 
 
-def _write_last(post: Post) -> None:
-    with writing(post.engine) as db:
-        _write_settled(db, post)
-
-
-def _round(post: Post) -> timedelta:
-    """Write what became of the last letters and claim the next, in one transaction."""
+def _write_and_claim(
+    post: Post, taken: Sequence[Taken], settled: Sequence[Settle], *, last: bool
+) -> Round:
+    """One transaction: what became of the last letters, and the lease of the next."""
     now = post.clock()
-    letters: list[tuple[Letter, float]] = []
+    ready: list[Ready] = []
     with writing(post.engine) as db:
-        _write_settled(db, post)
-        room = IN_FLIGHT - len(post.running)
+        outbox.sent_many(db, taken)
+        for settle in settled:
+            settle(db, now)
+        room = 0 if last else IN_FLIGHT - len(post.running)
         for name in post.channels:
-            claimed = _claim(db, post, name, now, room - len(letters))
-            letters += claimed
-        files = answers.waiting_media(db, now) if room > len(letters) else []
+            ready += _claim(db, post, name, now, room - len(ready))
+        files = answers.waiting_media(db, now) if room > len(ready) else []
         for file in files:  # so that the next round does not take it again
             answers.postpone_media(db, file["id"], now, outbox.LEASE, "being fetched")
         due = outbox.next_due(db, tuple(post.channels))
-    for letter, moment in letters:
-        _start(post, _deliver(post, letter, moment))
-    for file in files:
-        _start(post, _fetch(post, file))
-    return _until(due, now) if room > len(letters) else IDLE
+    wait = _until(due, now) if room > len(ready) else IDLE
+    return Round(ready, files, SOON if ready else wait)
 
 
 def _until(due: datetime | None, now: datetime) -> timedelta:
     if due is None:
         return IDLE
-    soonest = timedelta(milliseconds=20)  # due already, but waiting for an earlier one or a slot
-    return min(max(due - now, soonest), IDLE)
+    return min(max(due - now, SOON), IDLE)  # due already, but waiting for an earlier one or a slot
 
 
-def _claim(
-    db: Connection, post: Post, name: str, now: datetime, room: int
-) -> list[tuple[Letter, float]]:
+def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> list[Ready]:
     """The channel's next letters, each with the moment from which it may go out."""
     if room <= 0:
         return []
+    calls = 0 if timing.quiet(now) else room
     rate = post.rates.get(name)
     if rate is None:
-        return [(letter, 0.0) for letter in outbox.claim(db, (name,), now, room)]
-    slots = senders.free(db, name, now, rate, room)
-    letters = outbox.claim(db, (name,), now, slots.count) if slots.count > 0 else []
-    senders.take(db, name, slots, len(letters))
-    return [(letter, slots.at(place)) for place, letter in enumerate(letters)]
+        letters = outbox.claim(db, (name,), now, room, calls)
+        return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
+    pace = post.paces.setdefault(name, Pace())
+    slots = senders.free(db, name, now, rate, room, pace.next - BURST)
+    if slots.count <= 0:
+        return []
+    if slots.writing:
+        calls = min(calls, _share(post, name, slots.count))
+    letters = outbox.claim(db, (name,), now, slots.count, calls)
+    found, used = [], 0
+    for letter in letters:
+        if ready := _ready(db, post, letter, now):
+            found.append(replace(ready, moment=slots.at(used), apart=slots.apart))
+            used += ready.cost
+    replied = any(letter.lane == outbox.REPLY for letter in letters)
+    senders.take(db, name, slots, used, replied=replied)
+    return found
 
 
-def _write_settled(db: Connection, post: Post) -> None:
-    settled, post.settled = post.settled, []
-    now = post.clock()
-    try:
-        for settle in settled:
-            settle(db, now)
-    except OperationalError:
-        post.settled = settled + post.settled
-        raise
+def _share(post: Post, name: str, slots: int) -> int:
+    """How many of these slots broadcasts may have while people are writing."""
+    credit = min(post.credit.get(name, 0.0) + slots * (1 - senders.KEPT), slots)
+    post.credit[name] = credit - int(credit)
+    return int(credit)
 
 
-def _start(post: Post, work: Awaitable[Settle]) -> None:
+def _ready(db: Connection, post: Post, letter: Letter, now: datetime) -> Ready | None:
+    """The letter with its words; None if there is nothing to send now."""
+    if letter.channel == "whatsapp" and not timing.may_write_freely(letter.heard_at, now):
+        return _knock(db, post, letter)
+    message = letter.message
+    if message is None:
+        message = post.words.of(db, post.library, letter, now)
+    return Ready(letter, message, cost=1 + bool(message.audio) + bool(message.point))
+
+
+def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:
+    """WhatsApp's window is closed: ask by template, once, if there is one; else hold."""
+    template = post.words.template(db, letter)
+    if template is None or letter.asked_at:
+        reason = invitations.NO_TEMPLATE if letter.invitation_id else invitations.WINDOW
+        outbox.hold(db, letter.id, reason)
+        return None
+    return Ready(letter, Message(""), template)
+
+
+def _start(post: Post, work: Awaitable[None]) -> None:
     task = asyncio.ensure_future(_finish(post, work))
     post.running.add(task)
     task.add_done_callback(post.running.discard)
 
 
-async def _finish(post: Post, work: Awaitable[Settle]) -> None:
-    settle = await work  # first: the list is another one after each round
-    post.settled.append(settle)
+async def _finish(post: Post, work: Awaitable[None]) -> None:
+    await work
     post.bell.ring()
 
 
-async def _deliver(post: Post, letter: Letter, moment: float) -> Settle:
-    """Send one letter, and say what is to be written of it."""
-    ahead = moment - post.clock().timestamp()
-    if moment and ahead > 0:
-        await asyncio.sleep(ahead)
-    if letter.channel == "whatsapp" and not timing.may_write_freely(letter.heard_at, post.clock()):
-        return lambda db, _now: outbox.hold(db, letter.id, "WhatsApp's 24 hours are over")
+async def _deliver(post: Post, ready: Ready) -> None:
+    """Send one letter in its turn, and note what is to be written of it."""
+    letter = ready.letter
+    if ready.moment:
+        await _sleep_until(post, ready.moment)
+        turn = post.paces[letter.channel].turn(_seconds(post), ready.apart, ready.cost)
+        await _sleep_until(post, turn)
+    if post.waits.get(letter.channel, 0.0) > _seconds(post):
+        post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
+        return
     try:
-        provider_id = await post.channels[letter.channel].send(letter.address, letter.message)
+        provider_id = await _send(post, ready)
     except SendError as error:
-        log.info("not sent", channel=letter.channel, reason=error.reason, code=error.code)
-        return _after(letter, error)
+        _note(post, letter, error)
     except Exception as error:
         log.exception("a fault of ours in sending", channel=letter.channel)
-        return _after(letter, Uncertain(f"{type(error).__name__} in our own program"))
-    return lambda db, now: outbox.sent(db, letter.id, provider_id, now)
+        _note(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
+    else:
+        _noted(post, ready, provider_id)
 
 
-def _after(letter: Letter, error: SendError) -> Settle:
-    """What is written when a letter did not go out, or may have."""
-    match error:
-        case TryLater():
-            return lambda db, now: _try_later(db, letter, error, now)
-        case Uncertain():
-            again = letter.lane == outbox.REPLY and letter.attempts < MOST_RESENDS
-            if not again:
-                return lambda db, _now: outbox.uncertain(db, letter.id, error.reason)
-            wait = timing.back_off(letter.attempts)
-            return lambda db, now: outbox.later(db, letter.id, now + wait, error.reason)
-        case Moved(address=address):
-            return lambda db, now: _follow(db, letter, address, now)
-        case WindowClosed():
-            return lambda db, _now: outbox.hold(db, letter.id, error.reason)
-        case Gone():
-            return lambda db, now: _gone(db, letter, error, now)
-        case Broken():
-            return lambda db, now: _broken(db, letter, error, now)
-        case Refused() | SendError():
-            return lambda db, _now: outbox.failed(db, letter.id, error.reason, error.code)
+async def _send(post: Post, ready: Ready) -> str:
+    channel = post.channels[ready.letter.channel]
+    if ready.template and isinstance(channel, Windowed):
+        sid, variables = ready.template
+        return await channel.ask(ready.letter.address, sid, variables)
+    return await channel.send(ready.letter.address, ready.message)
 
 
-def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -> None:
-    if letter.attempts >= timing.MOST_ATTEMPTS:
-        outbox.failed(db, letter.id, f"given up: {error.reason}", error.code)
+def _noted(post: Post, ready: Ready, provider_id: str) -> None:
+    letter, now = ready.letter, post.clock()
+    if not ready.template:
+        post.taken.append((letter.id, provider_id, now))
         return
-    due = now + (error.wait or timing.back_off(letter.attempts))
-    outbox.later(db, letter.id, due, error.reason, error.code)
-    if error.everybody:
-        senders.pause(db, letter.channel, due, error.reason)
+    asked = {"asked_at": now, "provider_id": provider_id, "sent_at": now}
+    post.settled.append(lambda db, _now: outbox.hold(db, letter.id, invitations.ASKED, **asked))
 
 
-def _follow(db: Connection, letter: Letter, address: str, now: datetime) -> None:
-    people.move(db, letter.person_id, address)
-    outbox.later(db, letter.id, now, "the chat moved")
+def _note(post: Post, letter: Letter, error: SendError) -> None:
+    """What is written of a letter that did not go out; a sender told to wait stops at once."""
+    log.info("not sent", channel=letter.channel, reason=error.reason, code=error.code)
+    if isinstance(error, Broken) or (isinstance(error, TryLater) and error.everybody):
+        wait = getattr(error, "wait", None) or outcomes.SENDER_BROKEN
+        until = _seconds(post) + wait.total_seconds()
+        post.waits[letter.channel] = max(until, post.waits.get(letter.channel, 0.0))
+    post.settled.append(lambda db, now: outcomes.unsent(db, letter, error, now))
 
 
-def _gone(db: Connection, letter: Letter, error: Gone, now: datetime) -> None:
-    outbox.failed(db, letter.id, error.reason, error.code)
-    people.block(db, letter.person_id, now)
-    lanes = (outbox.REPLY, outbox.BROADCAST)
-    outbox.drop(db, letter.person_id, "the person cannot be reached", lanes=lanes)
+def _seconds(post: Post) -> float:
+    return post.clock().timestamp()
 
 
-def _broken(db: Connection, letter: Letter, error: Broken, now: datetime) -> None:
-    log.error("the sender is refused: check its credentials", channel=letter.channel)
-    outbox.later(db, letter.id, now + SENDER_BROKEN, error.reason, error.code)
-    senders.pause(db, letter.channel, now + SENDER_BROKEN, error.reason)
+async def _sleep_until(post: Post, moment: float) -> None:
+    if (ahead := moment - _seconds(post)) > 0:
+        await asyncio.sleep(ahead)
 
 
-async def _fetch(post: Post, file: dict[str, object]) -> Settle:
+async def _fetch(post: Post, file: dict[str, object]) -> None:
+    settle = await _fetched(post, file)  # first: the list is another one after each round
+    post.settled.append(settle)
+
+
+async def _fetched(post: Post, file: dict[str, object]) -> Settle:
     """Bring a voice note, and keep it under the hash of its bytes."""
     id_, attempts = int(str(file["id"])), int(str(file["attempts"]))
     try:
@@ -288,11 +367,49 @@ def keep_file(folder: Path, file: File) -> str:
 
 
 async def tick(post: Post) -> None:
-    """What time itself brings about: leases of the dead are taken up again."""
+    """What time itself brings about: what is due is queued, leases of the dead are taken up."""
+    while await asyncio.to_thread(_tick, post):
+        post.bell.ring()  # a long list of people is queued while its beginning goes out
+    await _look_up(post)
+    post.bell.ring()
+
+
+def _tick(post: Post) -> bool:
+    """One step; True if there is more to queue."""
+    now = post.clock()
     with writing(post.engine) as db:
-        freed = outbox.recover(db, post.clock())
-    if freed:
-        post.bell.ring()
+        outbox.recover(db, now)
+        for receipt in receipts.take_early(db, now):
+            outcomes.told(db, receipt)
+    return invitations.tick(post.engine, post.library, tuple(post.channels), now)
+
+
+async def _look_up(post: Post) -> None:
+    """Ask what became of messages of unknown fate, where the provider can be asked."""
+    for name, channel in post.channels.items():
+        if not isinstance(channel, Windowed):
+            continue
+        now = post.clock()
+        with reading(post.engine) as db:
+            letters = receipts.doubtful(db, name, now, LOOKED_UP)
+            messages = [
+                letter.message or post.words.of(db, post.library, letter, now) for letter in letters
+            ]
+        for letter, message in zip(letters, messages, strict=True):
+            post.settled.append(await _looked_up(channel, letter, message))
+
+
+async def _looked_up(channel: Windowed, letter: Letter, message: Message) -> Settle:
+    """Found: it was sent. Not there: it was not, and is sent again. No answer: ask later."""
+    since = letter.attempted_at or letter.heard_at
+    try:
+        found = await channel.look_up(letter.address, since, message.text)
+    except SendError as error:
+        reason = error.reason
+        return lambda db, now: outbox.uncertain(db, letter.id, reason, now + LOOK_AGAIN)
+    if found:
+        return lambda db, now: outbox.sent(db, letter.id, found, now)
+    return lambda db, now: outbox.later(db, letter.id, now, "the provider does not have it")
 
 
 def now() -> datetime:

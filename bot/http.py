@@ -15,7 +15,7 @@ from bot.channel import Broken, Refused, TryLater, Uncertain
 
 CONNECT = timedelta(seconds=5)  # to reach the provider, or to wait for a free connection
 ANSWER = timedelta(seconds=15)  # for the whole of a call; a provider under load needs seconds
-CONNECTIONS = 64  # at once: more than the rate of either provider keeps busy
+CONNECTIONS = 128  # at once: more than the rate of either provider keeps busy
 
 NOT_SENT = (
     aiohttp.ClientConnectorError,

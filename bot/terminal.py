@@ -81,7 +81,8 @@ def _said(engine: Engine) -> list[Message]:
         for letter in letters:
             outbox.sent(db, letter.id, "", now())
         more = letters and _said_after(db)
-    return [letter.message for letter in letters] + (_said(engine) if more else [])
+    said = [letter.message for letter in letters if letter.message]
+    return said + (_said(engine) if more else [])
 
 
 def _said_after(db: Connection) -> bool:

@@ -19,7 +19,17 @@ from twilio.base.exceptions import (  # type: ignore[import-untyped]
 from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
 from twilio.http.response import Response  # type: ignore[import-untyped]
 
-from bot.channel import Broken, Gone, Refused, SendError, TryLater, Uncertain, WindowClosed
+from bot.channel import (
+    Broken,
+    Gone,
+    Halt,
+    Misworded,
+    Refused,
+    SendError,
+    TryLater,
+    Uncertain,
+    WindowClosed,
+)
 from bot.http import Pool
 
 API = "https://api.twilio.com"
@@ -93,18 +103,18 @@ def meaning(code: str, status: int, reason: str) -> SendError:
     return failure(code, reason, ACTIONS.get(code) or _by_status(status))
 
 
-def _by_status(status: int) -> Action:
+def _by_status(status: int) -> Action | None:
     if status == 401:
         return "config"
     if status == 429:
         return "slow"
-    return "retry" if status >= 500 else "author"
+    return "retry" if status >= 500 else None
 
 
 def failure(code: str, reason: str, action: Action | None = None) -> SendError:
     """The error that stands for a code, also one that a status callback brought."""
     reason = discreet(reason)
-    match action or ACTIONS.get(code, "author"):
+    match action or ACTIONS.get(code):
         case "retry":
             return TryLater(reason, code)
         case "slow":
@@ -115,10 +125,14 @@ def failure(code: str, reason: str, action: Action | None = None) -> SendError:
             return WindowClosed(reason, code)
         case "stop" | "permanent":
             return Gone(reason, code)
-        case "pause" | "author":
-            return Refused(reason, code)
+        case "pause":
+            return Halt(reason, code)
+        case "author":
+            return Misworded(reason, code)
         case "config":
             return Broken(reason, code)
+        case None:
+            return Refused(reason, code)
 
 
 def discreet(reason: str) -> str:

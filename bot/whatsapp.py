@@ -274,8 +274,19 @@ class WhatsApp:
         except SendError as error:
             log.warning("the pin after a message was not sent", reason=error.reason)
 
+    async def ask(self, address: str, template: str, variables: Mapping[str, str]) -> str:
+        """Send a template that Meta has approved: it may go out at any time."""
+        given = json.dumps(dict(variables), ensure_ascii=False)
+        return await self._create(address, content=template, variables=given)
+
     async def _create(
-        self, address: str, body: str = "", content: str = "", media: str = "", place: str = ""
+        self,
+        address: str,
+        body: str = "",
+        content: str = "",
+        media: str = "",
+        place: str = "",
+        variables: str = "",
     ) -> str:
         with explained():
             made = await self._client.messages.create_async(
@@ -284,6 +295,7 @@ class WhatsApp:
                 status_callback=self._callback or unset,
                 body=body or unset,
                 content_sid=content or unset,
+                content_variables=variables or unset,
                 media_url=[media] if media else unset,
                 persistent_action=[place] if place else unset,
             )

@@ -16,7 +16,7 @@ from random import Random, SystemRandom
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery
+from bot import delivery, forum_words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -66,6 +66,7 @@ def build(
         media=settings.data / "media",
         clock=clock,
         bell=bell,
+        library=desk.library,
     )
     return Parts(settings, engine, desk, post, bell, clock)
 
@@ -93,13 +94,18 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 
 def seed(engine: Engine, now: datetime) -> None:
-    """Give an empty database the shipped online consultation, as a pilot."""
+    """Give an empty database the shipped online consultation, as a pilot; and what takes replies
+    to invitations."""
     with database.reading(engine) as db:
-        if forms.front(db):
-            return
+        wanting = [not forms.front(db), not forms.newest(db, forum_words.FORM)]
+    if not any(wanting):
+        return
     shipped = resources.as_file(resources.files("dialogs.forms"))
     with shipped as folder, database.writing(engine) as db:
-        forms.publish(db, folder / FRONT, now, state="pilot", front=True)
+        if not forms.front(db):
+            forms.publish(db, folder / FRONT, now, state="pilot", front=True)
+        if not forms.newest(db, forum_words.FORM):
+            forms.publish(db, folder / f"{forum_words.FORM}.md", now)
 
 
 def library(engine: Engine, settings: Settings) -> Library:

@@ -21,6 +21,7 @@ OTHER = "other"
 ROLES = (
     *("language", "consent", "municipality", "locality", "age", "gender", "speaks", "topics"),
     *("consent:sensitive", "consent:forums", "consent:feedback", "consent:voice", "consent:quote"),
+    *("rsvp", "rsvp:companions", "rsvp:needs"),  # of the form that takes replies to invitations
 )
 LAST = ("yes", "true", "1", "si", "sí")
 

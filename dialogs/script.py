@@ -28,7 +28,7 @@ from dialogs.values import LANGUAGES
 
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
-FACTS = frozenset(("folio", "aviso_url"))  # what labels may name besides answers
+FACTS = frozenset(("folio", "aviso_url", "foro"))  # what labels may name besides answers
 REFUSED_SHEETS = {
     "osm": "Use geopoint, and select_one for what is there.",
     "entities": "Take the sheet out: a chat makes no entities; its answers are exported instead.",

@@ -76,3 +76,9 @@ def front(db: Connection) -> tuple[str, int] | None:
     statement = select(forms.c.name, forms.c.version).where(forms.c.front)
     row = db.execute(statement.order_by(forms.c.version.desc()).limit(1)).one_or_none()
     return (row.name, row.version) if row else None
+
+
+def newest(db: Connection, name: str) -> int | None:
+    """The newest version of a questionnaire."""
+    found: int | None = db.scalar(select(func.max(forms.c.version)).where(forms.c.name == name))
+    return found

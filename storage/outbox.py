@@ -1,37 +1,63 @@
-"""The ledger of what is sent: queued → leased → sent → delivered → read, failed or uncertain."""
+"""The ledger of what is sent: queued → leased → sent → delivered → read, or why not.
+
+A row with an invitation is one intended person of it, and ends in one explained state: sent and
+what follows, failed, uncertain, held (until the person writes), missed (too late) or skipped.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from dialogs.values import Message, Receipt, message_from_json, message_to_json
+from dialogs.values import Message, message_from_json, message_to_json
 from storage import schema
 from storage.database import vault_of
 
 REPLY, BROADCAST = 0, 1  # lanes: what answers a person goes before what calls many
 LEASE = timedelta(seconds=60)  # longer than any provider is waited for
-RANK = {"queued": 0, "leased": 1, "uncertain": 2, "sent": 2, "delivered": 3, "read": 4}
-outbox, people = schema.outbox, schema.people
+APART = timedelta(seconds=1)  # between what calls many and anything else to the same person
+STOPPED = "the person asked us to stop"
+BLOCKED = "the person blocked us"
+TOO_LATE = "the last sensible moment has passed"
+CALLED_OFF = "the invitation was cancelled"
+outbox, people, invitations = schema.outbox, schema.people, schema.invitations
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that is leased to one sender."""
+    """A message that is leased to one sender. Without words of its own it is an invitation's."""
 
     id: int
     person_id: int
     channel: str
     lane: int
     address: str
-    message: Message
+    message: Message | None
     attempts: int
     heard_at: datetime
+    state: str = "leased"
+    invitation_id: int | None = None
+    language: str | None = None
+    attempted_at: datetime | None = None
+    asked_at: datetime | None = None
 
 
 def put(
@@ -51,8 +77,22 @@ def put(
     )
 
 
-def claim(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[Letter]:
-    """Lease what is due, replies first; of one person only the oldest, so that order is kept."""
+# out of the queue
+
+
+def claim(
+    db: Connection, channels: Sequence[str], now: datetime, limit: int, calls: int | None = None
+) -> list[Letter]:
+    """Lease what is due, replies first; at most `calls` of what calls many."""
+    ids = _replies(db, channels, now, limit)
+    room = min(limit - len(ids), limit if calls is None else calls)
+    if room > 0:
+        ids += _calls(db, channels, now, room)
+    return _letters(db, ids, now) if ids else []
+
+
+def _replies(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[int]:
+    """Of one person only the oldest, so that order is kept."""
     earlier = outbox.alias("earlier")
     first_of_person = ~exists().where(
         earlier.c.person_id == outbox.c.person_id,
@@ -60,51 +100,123 @@ def claim(db: Connection, channels: Sequence[str], now: datetime, limit: int) ->
         earlier.c.id < outbox.c.id,
         earlier.c.state.in_(("queued", "leased")),
     )
-    due: Select[Any] = (
-        select(outbox.c.id)
-        .where(outbox.c.state == "queued", outbox.c.channel.in_(channels), outbox.c.due <= now)
-        .where(first_of_person)
-        .order_by(outbox.c.lane, outbox.c.due, outbox.c.id)
-        .limit(limit)
+    mine = and_(_queued(REPLY), outbox.c.channel.in_(channels), outbox.c.due <= now)
+    return _lease(db, and_(mine, first_of_person), now, limit)
+
+
+def _queued(lane: int) -> ColumnElement[bool]:
+    """In the words of the partial index, or the planner would not see that it fits."""
+    return and_(
+        outbox.c.state == literal_column("'queued'"), outbox.c.lane == literal_column(str(lane))
     )
+
+
+def _calls(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[int]:
+    """From the invitations that run, the oldest first; a paused one costs nothing to pass over."""
+    running = select(invitations.c.id).where(
+        invitations.c.state.in_(("queueing", "sending")),
+        invitations.c.paused_at.is_(None),
+        invitations.c.latest > now,
+    )
+    other = outbox.alias("other")
+    crowded = exists().where(
+        other.c.person_id == outbox.c.person_id,
+        other.c.id != outbox.c.id,
+        or_(other.c.state == "leased", other.c.sent_at > now - APART),
+    )
+    ids: list[int] = []
+    for invitation_id in db.scalars(running.order_by(invitations.c.due, invitations.c.id)).all():
+        for channel in channels:
+            mine = and_(outbox.c.invitation_id == invitation_id, outbox.c.channel == channel)
+            due = and_(_queued(BROADCAST), mine, outbox.c.due <= now, ~crowded)
+            ids += _lease(db, due, now, limit - len(ids))
+            if len(ids) >= limit:
+                return ids
+    return ids
+
+
+def _lease(db: Connection, which: ColumnElement[bool], now: datetime, limit: int) -> list[int]:
+    due = select(outbox.c.id).where(which).order_by(outbox.c.due, outbox.c.id).limit(limit)
     if db.dialect.name == "postgresql":
         due = due.with_for_update(skip_locked=True)
-    leased = (
-        update(outbox)
-        .where(outbox.c.id.in_(due.scalar_subquery()))
-        .values(state="leased", leased_until=now + LEASE, attempts=outbox.c.attempts + 1)
-        .returning(outbox.c.id)
-    )
-    ids = db.execute(leased).scalars().all()
-    return _letters(db, ids) if ids else []
+    found = db.scalars(due).all()
+    if found:
+        leased = {"state": "leased", "leased_until": now + LEASE, "attempted_at": now}
+        counted = {"attempts": outbox.c.attempts + 1}
+        db.execute(update(outbox).where(outbox.c.id.in_(found)).values(**leased, **counted))
+    return list(found)
 
 
-def _letters(db: Connection, ids: Sequence[int]) -> list[Letter]:
-    vault = vault_of(db)
+def _letters(db: Connection, ids: Sequence[int], now: datetime) -> list[Letter]:
+    """The leased rows; of invitations only those that are still wanted and still sensible."""
     statement = (
-        select(outbox, people.c.address, people.c.heard_at)
+        select(
+            outbox,
+            *(people.c.address, people.c.heard_at, people.c.stopped_at, people.c.blocked_at),
+            *(people.c.language, invitations.c.latest, invitations.c.state.label("running")),
+        )
         .join(people, people.c.id == outbox.c.person_id)
+        .outerjoin(invitations, invitations.c.id == outbox.c.invitation_id)
         .where(outbox.c.id.in_(ids))
         .order_by(outbox.c.lane, outbox.c.id)
     )
-    return [
-        Letter(
-            id=row.id,
-            person_id=row.person_id,
-            channel=row.channel,
-            lane=row.lane,
-            address=vault.open("people.address", row.address),
-            message=message_from_json(json.loads(vault.show("outbox.message", row.message))),
-            attempts=row.attempts,
-            heard_at=row.heard_at,
-        )
-        for row in db.execute(statement)
-    ]
+    letters = []
+    for row in db.execute(statement).all():
+        if row.invitation_id and (ending := _pointless(row, now)):
+            _settle(db, row.id, state=ending[0], reason=ending[1])
+        else:
+            letters.append(letter(db, row))
+    return letters
+
+
+def _pointless(row: Row[Any], now: datetime) -> tuple[str, str] | None:
+    """The state and reason in which an invitation ends unsent."""
+    if row.stopped_at or row.blocked_at:
+        return "skipped", STOPPED if row.stopped_at else BLOCKED
+    if row.running == "cancelled":
+        return "skipped", CALLED_OFF
+    return ("missed", TOO_LATE) if row.latest <= now else None
+
+
+def letter(db: Connection, row: Row[Any]) -> Letter:
+    """A row of the outbox with its person's address, heard_at and language."""
+    vault = vault_of(db)
+    hidden = vault.show("outbox.message", row.message) if row.message else None
+    return Letter(
+        id=row.id,
+        person_id=row.person_id,
+        channel=row.channel,
+        lane=row.lane,
+        address=vault.open("people.address", row.address),
+        message=message_from_json(json.loads(hidden)) if hidden else None,
+        attempts=row.attempts,
+        heard_at=row.heard_at,
+        state=row.state,
+        invitation_id=row.invitation_id,
+        language=row.language,
+        attempted_at=row.attempted_at,
+        asked_at=row.asked_at,
+    )
+
+
+# what became of it
 
 
 def sent(db: Connection, letter_id: int, provider_id: str, at: datetime) -> None:
     """The provider took it."""
-    _settle(db, letter_id, state="sent", provider_id=provider_id, sent_at=at, reason=None)
+    sent_many(db, [(letter_id, provider_id, at)])
+
+
+def sent_many(db: Connection, taken: Iterable[tuple[int, str, datetime]]) -> None:
+    """The provider took these: our id, its id, and when."""
+    rows = [{"row": id_, "provider": given, "at": at} for id_, given, at in taken]
+    if not rows:
+        return
+    statement = update(outbox).where(outbox.c.id == bindparam("row")).values(
+        state="sent", provider_id=bindparam("provider"), sent_at=bindparam("at"),
+        leased_until=None, reason=None, code=None,
+    )  # fmt: skip
+    db.execute(statement, rows)
 
 
 def failed(db: Connection, letter_id: int, reason: str, code: str = "") -> None:
@@ -112,9 +224,10 @@ def failed(db: Connection, letter_id: int, reason: str, code: str = "") -> None:
     _settle(db, letter_id, state="failed", reason=reason, code=code or None)
 
 
-def uncertain(db: Connection, letter_id: int, reason: str) -> None:
-    """It may have gone out; nobody can know."""
-    _settle(db, letter_id, state="uncertain", reason=reason)
+def uncertain(db: Connection, letter_id: int, reason: str, look_at: datetime | None = None) -> None:
+    """It may have gone out; `look_at` is when to ask the provider, if it can be asked."""
+    due = {"due": look_at} if look_at else {}
+    _settle(db, letter_id, state="uncertain", reason=reason, **due)
 
 
 def later(db: Connection, letter_id: int, due: datetime, reason: str, code: str = "") -> None:
@@ -122,29 +235,48 @@ def later(db: Connection, letter_id: int, due: datetime, reason: str, code: str 
     _settle(db, letter_id, state="queued", due=due, reason=reason, code=code or None)
 
 
+def unsent(db: Connection, letter_id: int) -> None:
+    """Back into the queue as if it had not been leased: the sender was told to wait before."""
+    _settle(db, letter_id, state="queued", attempts=outbox.c.attempts - 1)
+
+
 def _settle(db: Connection, letter_id: int, **values: Any) -> None:
     db.execute(update(outbox).where(outbox.c.id == letter_id).values(leased_until=None, **values))
 
 
-def message_of(db: Connection, channel: str, provider_id: str) -> Message | None:
-    """The message that the provider knows by this id."""
-    statement = select(outbox.c.message).where(
-        outbox.c.channel == channel, outbox.c.provider_id == provider_id
-    )
-    hidden = db.scalar(statement.limit(1)) if provider_id else None
-    shown = vault_of(db).show("outbox.message", hidden) if hidden else None
-    return message_from_json(json.loads(shown)) if shown else None
-
-
-def hold(db: Connection, letter_id: int, reason: str) -> None:
+def hold(db: Connection, letter_id: int, reason: str, **asked: Any) -> None:
     """Not until the person writes again: WhatsApp's window is closed."""
-    _settle(db, letter_id, state="held", reason=reason)
+    _settle(db, letter_id, state="held", reason=reason, **asked)
 
 
 def release(db: Connection, person_id: int, now: datetime) -> None:
-    """The person wrote: what was held for them may go out."""
+    """The person wrote: what was held for them may go out, as an answer."""
     held = and_(outbox.c.person_id == person_id, outbox.c.state == "held")
-    db.execute(update(outbox).where(held).values(state="queued", due=now, reason=None))
+    values = {"state": "queued", "lane": REPLY, "due": now, "reason": None}
+    db.execute(update(outbox).where(held).values(values))
+
+
+def asked(db: Connection, person_id: int) -> int | None:
+    """The row that waits for a person's answer to a template: whether they want the invitation."""
+    waiting = and_(outbox.c.person_id == person_id, outbox.c.state == "held")
+    statement = select(outbox.c.id).where(waiting, outbox.c.asked_at.is_not(None))
+    return db.scalar(statement.order_by(outbox.c.id.desc()).limit(1))
+
+
+def skip(db: Connection, letter_id: int, reason: str) -> None:
+    """An intended person who is not called after all."""
+    _settle(db, letter_id, state="skipped", reason=reason)
+
+
+def drop(
+    db: Connection, person_id: int, reason: str, *, lanes: Sequence[int] = (BROADCAST,)
+) -> None:
+    """Take back what has not gone out to a person who wants no more, with the reason."""
+    mine = and_(outbox.c.person_id == person_id, outbox.c.state.in_(("queued", "held")))
+    calls = update(outbox).where(mine, outbox.c.invitation_id.is_not(None))
+    db.execute(calls.values(state="skipped", reason=reason))
+    rest = update(outbox).where(mine, outbox.c.lane.in_(lanes))
+    db.execute(rest.values(state="failed", reason=reason))
 
 
 def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
@@ -152,40 +284,15 @@ def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
     over = outbox.c.state == "leased"
     if not all_:
         over = and_(over, outbox.c.leased_until < now)
-    lost = update(outbox).where(over, outbox.c.lane == BROADCAST)
-    db.execute(lost.values(state="uncertain", leased_until=None, reason="the sender died"))
-    again = update(outbox).where(over, outbox.c.lane == REPLY)
-    return db.execute(again.values(state="queued", leased_until=None)).rowcount
-
-
-def receipt(db: Connection, told: Receipt) -> bool:
-    """What the provider says later, in any order: a state never goes back. False if unknown."""
-    statement = select(outbox.c.id, outbox.c.state).where(
-        outbox.c.channel == told.channel, outbox.c.provider_id == told.provider_id
-    )
-    row = db.execute(statement.with_for_update()).one_or_none()
-    if row is None:
-        return False
-    if told.state == "failed":
-        if row.state not in ("delivered", "read"):
-            failed(db, row.id, told.reason or "the provider gave up", told.code)
-    elif RANK.get(row.state, 9) < RANK[told.state]:
-        db.execute(update(outbox).where(outbox.c.id == row.id).values(state=told.state))
-    return True
+    calls = outbox.c.invitation_id.is_not(None)
+    lost = update(outbox).where(over, calls)
+    lost = lost.values(state="uncertain", leased_until=None, due=now, reason="the sender died")
+    again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
+    return db.execute(lost).rowcount + db.execute(again).rowcount
 
 
 def next_due(db: Connection, channels: Sequence[str]) -> datetime | None:
-    """When the next queued message is to go out."""
-    statement = select(outbox.c.due).where(
-        outbox.c.state == "queued", outbox.c.channel.in_(channels)
-    )
-    return db.execute(statement.order_by(outbox.c.due).limit(1)).scalar()
-
-
-def drop(
-    db: Connection, person_id: int, reason: str, *, lanes: Sequence[int] = (BROADCAST,)
-) -> None:
-    """Take back what has not gone out to a person who wants no more, with the reason."""
-    waiting = and_(outbox.c.person_id == person_id, outbox.c.lane.in_(lanes))
-    values = {"state": "failed", "reason": reason}
-    db.execute(update(outbox).where(waiting, outbox.c.state == "queued").values(values))
+    """When the next queued reply is to go out."""
+    mine = and_(_queued(REPLY), outbox.c.channel.in_(channels))
+    found: datetime | None = db.scalar(select(func.min(outbox.c.due)).where(mine))
+    return found

@@ -122,6 +122,13 @@ def move(db: Connection, person_id: int, address: str) -> None:
     db.execute(update(people).where(people.c.id == person_id).values(values))
 
 
+def reached_by(db: Connection, person_id: int) -> tuple[str, str | None]:
+    """The channel and the language of a person."""
+    row = db.execute(select(people.c.channel, people.c.language).where(people.c.id == person_id))
+    channel, language = row.one()
+    return channel, language
+
+
 def learn(db: Connection, person_id: int, trait: str, value: str) -> None:
     """Keep what the person says of themselves where invitations can look for it."""
     column = people.c[trait]

@@ -303,6 +303,18 @@ outbox = Table(
     _some("ix_outbox_troubled", "state IN ('failed', 'uncertain', 'held')", "state", "id"),
 )  # fmt: skip
 
+early_receipts = Table(  # told before the provider's id was written
+    "early_receipts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("provider_id", String(128), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("code", String(16)),
+    Column("reason", Text),
+)
+
 chat_lines = Table(
     "chat_lines",
     metadata,

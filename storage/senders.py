@@ -10,7 +10,11 @@ from sqlalchemy import Connection, select, update
 from storage import schema
 from storage.people import insert_or_nothing
 
-AHEAD = 0.25  # seconds: slots are given out no further ahead, so that a reply never waits longer
+AHEAD = 0.06  # seconds: slots are given out no further ahead: a reply never waits longer for one,
+# and of a process that is killed no more letters are of unknown fate
+JITTER = 0.02  # of a second: slots lie so far apart that with it no second holds one too many
+KEPT = 1 / 5  # of the rate for replies, while people are writing
+WRITING = 1.0  # seconds since the last reply
 senders = schema.senders
 
 
@@ -21,30 +25,39 @@ class Slots:
     first: float  # seconds since 1970
     apart: float
     count: int
+    writing: bool = False  # whether people are answering: then a fifth is kept for replies
 
     def at(self, place: int) -> float:
         return self.first + place * self.apart
 
 
-def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) -> Slots:
-    """The slots that may be taken now, none if the sender is told to wait; locks the row."""
+def free(
+    db: Connection, channel: str, now: datetime, rate: float, wanted: int, after: float = 0.0
+) -> Slots:
+    """The slots that may be taken now, none if the sender is told to wait; locks the row.
+
+    `after` is when the caller itself will have sent what it has.
+    """
     row = db.execute(
         select(senders).where(senders.c.channel == channel).with_for_update()
     ).one_or_none()
-    moment = now.timestamp()
-    first = max(row.free_at, row.paused_until, moment) if row else moment
+    moment, apart = now.timestamp(), (1 + JITTER) / rate
     if row is None:
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
         db.execute(insert_or_nothing(db, senders, ["channel"]).values(given))
+    first = max(row.free_at, row.paused_until, moment, after) if row else max(moment, after)
     until = moment + AHEAD
-    count = min(wanted, int((until - first) * rate) + 1) if first <= until else 0
-    return Slots(first, 1 / rate, count)
+    count = min(wanted, int((until - first) / apart) + 1) if first <= until else 0
+    writing = row is not None and moment - row.replied_at < WRITING
+    return Slots(first, apart, count, writing)
 
 
-def take(db: Connection, channel: str, slots: Slots, used: int) -> None:
+def take(db: Connection, channel: str, slots: Slots, used: int, *, replied: bool = False) -> None:
     """Take the first of the slots."""
     if used:
         values = {"free_at": slots.at(used)}
+        if replied:
+            values["replied_at"] = slots.first
         db.execute(update(senders).where(senders.c.channel == channel).values(values))
 
 

@@ -17,6 +17,8 @@ from bot import whatsapp
 from bot.channel import (
     Broken,
     Gone,
+    Halt,
+    Misworded,
     Refused,
     SendError,
     TryLater,
@@ -441,8 +443,8 @@ MEANS = {
     "template": WindowClosed,
     "stop": Gone,
     "permanent": Gone,
-    "pause": Refused,
-    "author": Refused,
+    "pause": Halt,
+    "author": Misworded,
     "config": Broken,
 }
 

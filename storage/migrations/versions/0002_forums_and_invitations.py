@@ -83,6 +83,17 @@ def upgrade() -> None:
     with op.batch_alter_table("rsvps", schema=None) as batch_op:
         batch_op.create_index("ix_rsvps_person_id", ["person_id"], unique=False)
 
+    op.create_table(
+        "early_receipts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("provider_id", sa.String(length=128), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_early_receipts")),
+    )
     with op.batch_alter_table("consents", schema=None) as batch_op:
         batch_op.create_index(
             "ix_consents_person_id_kind_id", ["person_id", "kind", "id"], unique=False
@@ -153,6 +164,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("early_receipts")
     with op.batch_alter_table("senders", schema=None) as batch_op:
         batch_op.drop_column("replied_at")
 

@@ -1,0 +1,264 @@
+"""Calling people to forums: plan, queue what is due, tell of changes, move the waiting list up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from bot import forum_words, timing
+from bot.forum_words import FORM
+from dialogs.asking import Library
+from dialogs.values import Message, Text
+from storage import forms, forums, invitations, outbox, people, segments
+from storage.database import writing
+from storage.forums import Forum, Plan
+from storage.invitations import Invitation, Purpose, Reach
+from storage.outbox import Letter
+from storage.segments import Catalogue, Place, SegmentError
+
+log = structlog.get_logger()
+
+BATCH = {"postgresql": 20_000, "sqlite": 2_000}  # SQLite has one writer: others must get their turn
+WORDS_KEPT = timedelta(seconds=1)  # so that a change reaches what is being sent
+NO_TEMPLATE = "WhatsApp's 24 hours are over and there is no template: it waits for the person"
+WINDOW = "WhatsApp's 24 hours are over"
+ASKED = "asked by template whether the invitation is wanted: it waits for the person"
+
+Template = tuple[str, Mapping[str, str]]  # Twilio's id, and what fills it
+
+
+class PlanError(ValueError):
+    """What is asked for cannot be planned; the text says what to do."""
+
+
+# planning
+
+
+def catalogue(db: Connection, library: Library) -> Catalogue:
+    """What the names in a segment stand for: the open questionnaire's choices, and the forums."""
+    front = forms.front(db)
+    questions = library.lookup(*front).questions if front else ()
+    known = forums.all_(db)
+    towns = [each for each in questions if each.role == "municipality"]
+    return Catalogue(
+        places={
+            option.name: Place(option.label.get("es", ""), _point(option.columns))
+            for each in towns
+            for option in each.options
+        },
+        ages=[option.name for each in questions if each.role == "age" for option in each.options],
+        topics=[each.name for each in questions if each.role == "topics"],
+        forums={key: one.id for one in known for key in (one.plan.name, str(one.id))},
+    )
+
+
+def _point(columns: Mapping[str, str]) -> tuple[float, float] | None:
+    given = columns.get("lat"), columns.get("lon")
+    return (float(given[0]), float(given[1])) if given[0] and given[1] else None
+
+
+def reach(db: Connection, library: Library, segment: str, purpose: Purpose = "invitation") -> Reach:
+    """Whom it would reach now. Raises SegmentError."""
+    return invitations.reach(db, segments.condition(segment, catalogue(db, library)), purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an organizer wants to have sent, and when."""
+
+    at: datetime
+    segment: str = ""
+    until: datetime | None = None  # the last sensible moment
+    spread: timedelta = timedelta(0)
+    words: Text = field(default_factory=dict)  # instead of the forum's description
+    template: str = ""
+
+
+def plan(
+    db: Connection, library: Library, forum: Forum, call: Call, now: datetime
+) -> tuple[Invitation, Reach]:
+    """Plan an invitation; nothing is sent yet. Raises PlanError and SegmentError."""
+    due = timing.awake(max(call.at, now))
+    latest = call.until or forum.plan.starts_at - timing.LAST_CALL
+    if forum.state == "cancelled":
+        raise PlanError(f"The forum {forum.plan.name} is cancelled: nobody can be invited to it.")
+    if latest <= due + call.spread:
+        raise PlanError(
+            f"The invitation would go out until {timing.shown(due + call.spread)}, but it makes "
+            f"sense only until {timing.shown(latest)}. Choose an earlier --at, or say --until."
+        )
+    found = reach(db, library, call.segment)
+    made = _add(db, forum, "invitation", call, due, latest, now, reach=found.total)
+    return invitations.get(db, made), found
+
+
+def _add(
+    db: Connection,
+    forum: Forum,
+    purpose: Purpose,
+    call: Call,
+    due: datetime,
+    latest: datetime,
+    now: datetime,
+    reach: int = 0,
+) -> int:
+    return invitations.add(
+        db,
+        forum.id,
+        purpose,
+        segment=call.segment,
+        due=due,
+        latest=latest,
+        at=now,
+        version=forms.newest(db, FORM) or 1,
+        spread=call.spread,
+        reach=reach,
+        words=call.words,
+        template=call.template,
+    )
+
+
+# forums
+
+
+def open_forum(db: Connection, plan: Plan, token: tuple[str, str], now: datetime) -> Forum:
+    """Keep a new forum, its reminders and its thanks."""
+    forum = forums.add(db, plan, token, now)
+    for before in timing.REMINDERS:
+        _remind(db, forum, before, now)
+    due = timing.awake(plan.ends_at + timing.THANKS)
+    thanks = Call(due, f"came({forum.id})")
+    _add(db, forum, "thanks", thanks, due, due + timedelta(days=3), now)
+    return forum
+
+
+def _remind(db: Connection, forum: Forum, before: timedelta, now: datetime) -> None:
+    due = timing.reminder(forum.plan.starts_at, before)
+    if due > now:
+        latest = min(due + before / 2, forum.plan.starts_at)
+        _add(db, forum, "reminder", Call(due, f"rsvp({forum.id})=yes"), due, latest, now)
+
+
+WHO_ANSWERED = "rsvp({0})=yes or rsvp({0})=maybe or rsvp({0})=waiting"
+
+
+def change_forum(db: Connection, forum: Forum, plan: Plan, now: datetime) -> Forum:
+    """Keep what is different now, move what is planned along, and tell those who had answered."""
+    changed = forums.change(db, forum, plan)
+    words = forum_words.difference(forum.plan, changed.plan)
+    if words:
+        for one in invitations.of_forum(db, forum.id):
+            if one.purpose in ("reminder", "thanks", "change") and one.state == "planned":
+                invitations.cancel(db, one.id)
+            elif one.purpose == "invitation" and one.state != "done":
+                moved = one.latest + (plan.starts_at - forum.plan.starts_at)
+                invitations.change(db, one.id, latest=moved)
+        for before in timing.REMINDERS:
+            _remind(db, changed, before, now)
+        due = timing.awake(plan.ends_at + timing.THANKS)
+        thanks = Call(due, f"came({forum.id})")
+        _add(db, changed, "thanks", thanks, due, due + timedelta(days=3), now)
+        told = Call(now, WHO_ANSWERED.format(forum.id), words=words)
+        _add(db, changed, "change", told, now, plan.starts_at, now)
+    return changed
+
+
+def cancel_forum(db: Connection, forum: Forum, now: datetime) -> None:
+    """Call it off: nobody is invited any more, and those who had answered are told."""
+    forums.cancel(db, forum)
+    for one in invitations.of_forum(db, forum.id):
+        if one.state not in ("done", "cancelled"):
+            invitations.cancel(db, one.id)
+    told = Call(now, WHO_ANSWERED.format(forum.id))
+    _add(db, forum, "cancellation", told, now, forum.plan.starts_at, now)
+
+
+def conclude(db: Connection, forum: Forum, words: Text, now: datetime) -> int:
+    """Send a forum's conclusions back to those who were there."""
+    due = timing.awake(now)
+    call = Call(due, f"came({forum.id})", words=words)
+    return _add(db, forum, "conclusions", call, due, due + timedelta(days=7), now)
+
+
+# words
+
+
+@dataclass(slots=True)
+class Words:
+    """What invitations say, by invitation and language, kept for a moment."""
+
+    kept: dict[tuple[int, str | None], tuple[datetime, Message]] = field(default_factory=dict)
+
+    def of(self, db: Connection, library: Library, letter: Letter, now: datetime) -> Message:
+        assert letter.invitation_id is not None
+        key = (letter.invitation_id, letter.language)
+        found = self.kept.get(key)
+        if found is None or not now - WORDS_KEPT < found[0] <= now:
+            found = self.kept[key] = (now, message(db, library, *key))
+        return found[1]
+
+    def template(self, db: Connection, letter: Letter) -> Template | None:
+        """The template that asks whether the invitation is wanted, if it has one."""
+        if letter.invitation_id is None:
+            return None
+        invitation = invitations.get(db, letter.invitation_id)
+        if not invitation.template:
+            return None
+        plan = forums.get(db, invitation.forum_id).plan
+        return invitation.template, {
+            "1": forum_words.title(plan, "es"),
+            "2": forum_words.when(plan, "es"),
+        }
+
+
+def message(db: Connection, library: Library, invitation_id: int, language: str | None) -> Message:
+    """What an invitation says in a language, as it is sent."""
+    invitation = invitations.get(db, invitation_id)
+    forum = forums.get(db, invitation.forum_id)
+    return forum_words.message(library, invitation, forum, language)
+
+
+# as time goes by
+
+
+def tick(engine: Engine, library: Library, channels: Sequence[str], now: datetime) -> bool:
+    """Queue one batch of what is due; True if there may be more."""
+    with writing(engine) as db:
+        invitations.miss(db, now)
+        for forum_id in forums.waited_for(db, now):
+            _move_up(db, forums.lock(db, forum_id), now)
+    with writing(engine) as db:
+        return _queue(db, library, channels, now)
+
+
+def _queue(db: Connection, library: Library, channels: Sequence[str], now: datetime) -> bool:
+    invitation = invitations.next_to_queue(db, now)
+    if invitation is None:
+        return False
+    try:
+        who = segments.condition(invitation.segment, catalogue(db, library))
+    except SegmentError as error:
+        log.error("an invitation cannot be sent", id=invitation.id, reason=str(error))
+        invitations.alert(db, invitation.id, str(error))
+        invitations.change(db, invitation.id, state="cancelled")
+        return True
+    urgent = _urgent(invitation, forums.get(db, invitation.forum_id), now)
+    batch = BATCH[db.dialect.name]
+    invitations.queue(db, invitation, who, channels=channels, urgent=urgent, batch=batch)
+    return True
+
+
+def _urgent(invitation: Invitation, forum: Forum, now: datetime) -> bool:
+    """Whether people have to know before they wake: the forum is first thing in the morning."""
+    tells = invitation.purpose in ("change", "cancellation")
+    return tells and timing.awake(now) >= forum.plan.starts_at - timing.LAST_CALL
+
+
+def _move_up(db: Connection, forum: Forum, now: datetime) -> None:
+    for person_id in forums.move_up(db, forum):
+        channel, language = people.reached_by(db, person_id)
+        outbox.put(db, person_id, channel, forum_words.moved_up(forum, language), due=now)

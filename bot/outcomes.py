@@ -1,0 +1,110 @@
+"""What becomes of a letter that did not go out, or that failed later: one table for both."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from bot import timing
+from bot.channel import (
+    Broken,
+    Gone,
+    Halt,
+    Misworded,
+    Moved,
+    Refused,
+    SendError,
+    TryLater,
+    Uncertain,
+    WindowClosed,
+)
+from bot.twilio_http import failure
+from dialogs.values import Receipt
+from storage import invitations, outbox, people, receipts, senders
+from storage.outbox import Letter
+
+log = structlog.get_logger()
+
+MOST_RESENDS = 3  # of a reply whose fate is unknown
+SENDER_BROKEN = timedelta(minutes=5)  # before a refused token is tried again
+LOOK_AFTER = timedelta(seconds=20)  # before the provider is asked what became of a message
+
+
+def unsent(db: Connection, letter: Letter, error: SendError, now: datetime) -> None:
+    """Write what follows from an error in sending a letter."""
+    match error:
+        case TryLater():
+            _try_later(db, letter, error, now)
+        case Uncertain():
+            _unclear(db, letter, error, now)
+        case Moved(address=address):
+            people.move(db, letter.person_id, address)
+            outbox.later(db, letter.id, now, "the chat moved")
+        case WindowClosed():
+            outbox.hold(db, letter.id, error.reason)
+        case Gone():
+            _gone(db, letter, error, now)
+        case Broken():
+            log.error("the sender is refused: check its credentials", channel=letter.channel)
+            outbox.later(db, letter.id, now + SENDER_BROKEN, error.reason, error.code)
+            senders.pause(db, letter.channel, now + SENDER_BROKEN, error.reason)
+        case Halt():
+            outbox.failed(db, letter.id, error.reason, error.code)
+            _alert(db, letter, error)
+            if letter.invitation_id:
+                invitations.pause(db, letter.invitation_id, now)
+        case Misworded():
+            outbox.failed(db, letter.id, error.reason, error.code)
+            _alert(db, letter, error)
+        case Refused() | SendError():
+            outbox.failed(db, letter.id, error.reason, error.code)
+
+
+def told(db: Connection, receipt: Receipt) -> bool:
+    """What the provider says later of a message; False if no message has that id yet."""
+    letter = receipts.told_of(db, receipt.channel, receipt.provider_id)
+    if letter is None:
+        receipts.keep_early(db, receipt)
+        return False
+    if receipt.state != "failed":
+        receipts.receipt(db, receipt)
+    elif letter.state not in ("delivered", "read", "failed", "queued"):
+        reason = receipt.reason or "the provider gave up"
+        unsent(db, letter, failure(receipt.code, reason), receipt.at)
+    return True
+
+
+def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -> None:
+    if letter.attempts >= timing.MOST_ATTEMPTS:
+        outbox.failed(db, letter.id, f"given up: {error.reason}", error.code)
+        return
+    due = now + (error.wait or timing.back_off(letter.attempts))
+    outbox.later(db, letter.id, due, error.reason, error.code)
+    if error.everybody:
+        senders.pause(db, letter.channel, due, error.reason)
+
+
+def _unclear(db: Connection, letter: Letter, error: Uncertain, now: datetime) -> None:
+    """A question may be sent again, an invitation may not; WhatsApp can be asked first."""
+    if letter.channel == "whatsapp":
+        outbox.uncertain(db, letter.id, error.reason, now + LOOK_AFTER)
+    elif letter.invitation_id or letter.attempts >= MOST_RESENDS:
+        outbox.uncertain(db, letter.id, error.reason)
+    else:
+        outbox.later(db, letter.id, now + timing.back_off(letter.attempts), error.reason)
+
+
+def _gone(db: Connection, letter: Letter, error: Gone, now: datetime) -> None:
+    outbox.failed(db, letter.id, error.reason, error.code)
+    people.block(db, letter.person_id, now)
+    lanes = (outbox.REPLY, outbox.BROADCAST)
+    outbox.drop(db, letter.person_id, "the person cannot be reached", lanes=lanes)
+
+
+def _alert(db: Connection, letter: Letter, error: SendError) -> None:
+    """Tell the author: the log, and the invitation's own page."""
+    log.error("the provider does not accept what is said", code=error.code, reason=error.reason)
+    if letter.invitation_id:
+        invitations.alert(db, letter.invitation_id, f"{error.reason} ({error.code})")

@@ -1,0 +1,359 @@
+"""What is sent to many about a forum: planned, queued a batch at a time, and accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dialogs.values import Text
+from storage import schema
+from storage.outbox import BLOCKED, BROADCAST, CALLED_OFF, REPLY, STOPPED, TOO_LATE
+
+Purpose = Literal["invitation", "reminder", "change", "cancellation", "thanks", "conclusions"]
+ASKING = ("invitation", "change")  # these have buttons, and an answer is expected
+STATES = (
+    *("queued", "leased", "sent", "delivered", "read"),
+    *("failed", "uncertain", "held", "missed"),
+)
+ANSWERED = "the person has answered already"
+NO_CHANNEL = "the channel is off"
+STEPS = 200  # batches over which a spread is spread
+invitations, outbox, people = schema.invitations, schema.outbox, schema.people
+consents, rsvps = schema.consents, schema.rsvps
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Something that is sent to many, as it is kept."""
+
+    id: int
+    forum_id: int
+    purpose: Purpose
+    state: str  # planned, queueing, sending, done, cancelled
+    paused_at: datetime | None
+    segment: str
+    due: datetime
+    latest: datetime
+    spread: timedelta
+    reach: int
+    cursor: int
+    words: Text
+    template: str
+    version: int
+    alert: str
+
+
+def add(
+    db: Connection,
+    forum_id: int,
+    purpose: Purpose,
+    *,
+    segment: str,
+    due: datetime,
+    latest: datetime,
+    at: datetime,
+    version: int,
+    spread: timedelta = timedelta(0),
+    reach: int = 0,
+    words: Text | None = None,
+    template: str = "",
+) -> int:
+    """Plan something to be sent."""
+    values = {
+        "forum_id": forum_id,
+        "purpose": purpose,
+        "state": "planned",
+        "segment": segment,
+        "due": due,
+        "latest": latest,
+        "spread": int(spread.total_seconds()),
+        "reach": reach,
+        "words": json.dumps(dict(words), ensure_ascii=False) if words else None,
+        "template": template or None,
+        "version": version,
+        "created_at": at,
+    }
+    made: int = db.execute(
+        insert(invitations).values(values).returning(invitations.c.id)
+    ).scalar_one()
+    return made
+
+
+def get(db: Connection, invitation_id: int) -> Invitation:
+    """Raises LookupError if there is none such."""
+    row = db.execute(select(invitations).where(invitations.c.id == invitation_id)).one_or_none()
+    if row is None:
+        raise LookupError(
+            f"There is no invitation {invitation_id}. `consulta invite list` shows them."
+        )
+    return _invitation(row)
+
+
+def of_forum(db: Connection, forum_id: int | None = None) -> list[Invitation]:
+    """Everything planned or sent about a forum, or about all of them."""
+    statement = select(invitations).order_by(invitations.c.due, invitations.c.id)
+    if forum_id is not None:
+        statement = statement.where(invitations.c.forum_id == forum_id)
+    return [_invitation(row) for row in db.execute(statement)]
+
+
+def latest_to(db: Connection, forum_id: int) -> Invitation | None:
+    """The newest of a forum's invitations: its version of the form takes the replies."""
+    found = [one for one in of_forum(db, forum_id) if one.purpose in ASKING]
+    return found[-1] if found else None
+
+
+def _invitation(row: Row[Any]) -> Invitation:
+    return Invitation(
+        id=row.id,
+        forum_id=row.forum_id,
+        purpose=row.purpose,
+        state=row.state,
+        paused_at=row.paused_at,
+        segment=row.segment,
+        due=row.due,
+        latest=row.latest,
+        spread=timedelta(seconds=row.spread),
+        reach=row.reach,
+        cursor=row.cursor,
+        words=json.loads(row.words) if row.words else {},
+        template=row.template or "",
+        version=row.version,
+        alert=row.alert or "",
+    )
+
+
+# whom it reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many it would reach now, and why others of the segment are left out."""
+
+    total: int
+    channel: Mapping[str, int]
+    language: Mapping[str, int]
+    municipality: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
+def consented() -> ColumnElement[bool]:
+    """Who may be called to forums: the last word of each in the ledger counts."""
+    mine = and_(consents.c.person_id == people.c.id, consents.c.kind == "forums")
+    last = select(consents.c.given).where(mine).order_by(consents.c.id.desc()).limit(1)
+    return func.coalesce(last.correlate(people).scalar_subquery(), false())
+
+
+def reach(db: Connection, who: ColumnElement[bool], purpose: Purpose = "invitation") -> Reach:
+    """Count them, in one statement."""
+    free = case(
+        (people.c.stopped_at.is_not(None), STOPPED), (people.c.blocked_at.is_not(None), BLOCKED)
+    )
+    kept = case((~consented(), "no consent"), else_=free) if purpose == "invitation" else free
+    keys = (people.c.channel, people.c.language, people.c.municipality)
+    found = select(*keys, kept.label("out")).where(who).subquery()
+    groups = select(found, func.count().label("n")).group_by(*found.c)
+    sums: dict[str, Counter[str]] = {
+        key: Counter() for key in ("channel", "language", "municipality", "out")
+    }
+    for row in db.execute(groups):
+        if row.out:
+            sums["out"][row.out] += row.n
+            continue
+        for key in ("channel", "language", "municipality"):
+            sums[key][getattr(row, key) or "unknown"] += row.n
+    counts = [dict(sums[key].most_common()) for key in sums]
+    return Reach(sums["channel"].total(), *counts)
+
+
+# queueing
+
+
+def next_to_queue(db: Connection, now: datetime) -> Invitation | None:
+    """The invitation whose next batch is to be queued; no other worker takes the same.
+
+    Also one that is too late: those who should have got it are accounted for as missed.
+    """
+    statement = (
+        select(invitations)
+        .where(invitations.c.state.in_(("planned", "queueing")), invitations.c.due <= now)
+        .where(or_(invitations.c.paused_at.is_(None), invitations.c.latest <= now))
+        .order_by(invitations.c.due, invitations.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    row = db.execute(statement).one_or_none()
+    return _invitation(row) if row else None
+
+
+def queue(
+    db: Connection,
+    invitation: Invitation,
+    who: ColumnElement[bool],
+    *,
+    channels: Sequence[str],
+    urgent: bool,
+    batch: int,
+) -> bool:
+    """One batch, in one statement: people of the segment become rows of the ledger. True if last.
+
+    A batch is a stretch of people's ids, so that neither time nor memory grows with their number.
+    """
+    newest = db.scalar(select(func.max(people.c.id))) or 0
+    if invitation.spread:
+        batch = min(batch, max(newest // STEPS, 1))
+    until = invitation.cursor + batch
+    due = invitation.due + invitation.spread * (invitation.cursor / max(newest, 1))
+    wanted = consented() if invitation.purpose == "invitation" else literal(True)  # noqa: FBT003
+    state, reason = _first_state(invitation, channels)
+    some = select(
+        people.c.id, people.c.channel, literal(REPLY if urgent else BROADCAST),
+        literal(invitation.id), state, literal(due, schema.outbox.c.due.type), reason,
+    ).where(people.c.id > invitation.cursor, people.c.id <= until, who, wanted)  # fmt: skip
+    columns = ["person_id", "channel", "lane", "invitation_id", "state", "due", "reason"]
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    db.execute(dialect.insert(outbox).from_select(columns, some).on_conflict_do_nothing())
+    last = until >= newest
+    _set(db, invitation.id, cursor=until, state="sending" if last else "queueing")
+    return last
+
+
+def _first_state(invitation: Invitation, channels: Sequence[str]) -> tuple[Any, Any]:
+    """Queued, or skipped with the reason."""
+    answered = exists().where(
+        rsvps.c.person_id == people.c.id,
+        rsvps.c.forum_id == invitation.forum_id,
+        rsvps.c.answer.is_not(None),
+    )
+    reasons: list[tuple[ColumnElement[bool], str]] = [
+        (people.c.stopped_at.is_not(None), STOPPED),
+        (people.c.blocked_at.is_not(None), BLOCKED),
+        (people.c.channel.not_in(channels), NO_CHANNEL),
+    ]
+    if invitation.purpose == "invitation":
+        reasons.append((answered.correlate(people), ANSWERED))
+    skipped = or_(*(test for test, _ in reasons))
+    return case((skipped, "skipped"), else_="queued"), case(*reasons, else_=null())
+
+
+# while it runs
+
+
+def pause(db: Connection, invitation_id: int, now: datetime | None) -> None:
+    """Send no more of it, or (None) go on."""
+    _set(db, invitation_id, paused_at=now)
+
+
+def alert(db: Connection, invitation_id: int, words: str) -> None:
+    """What its author has to know."""
+    _set(db, invitation_id, alert=words)
+
+
+def change(db: Connection, invitation_id: int, **values: Any) -> None:
+    """Another time, segment, or last moment."""
+    _set(db, invitation_id, **values)
+
+
+def cancel(db: Connection, invitation_id: int) -> None:
+    """Nobody who has not got it gets it any more."""
+    _set(db, invitation_id, state="cancelled", paused_at=None)
+    _end(db, and_(outbox.c.invitation_id == invitation_id), "skipped", CALLED_OFF)
+
+
+def miss(db: Connection, now: datetime) -> None:
+    """Past its last sensible moment nothing of an invitation is sent; what is through is done."""
+    sending = invitations.c.state == "sending"
+    late = select(invitations.c.id).where(sending, invitations.c.latest <= now)
+    for invitation_id in db.scalars(late).all():
+        _end(db, outbox.c.invitation_id == invitation_id, "missed", TOO_LATE)
+        _set(db, invitation_id, state="done", paused_at=None)
+    waiting = outbox.c.state.in_(("queued", "leased", "held"))
+    some = exists().where(outbox.c.invitation_id == invitations.c.id, waiting)
+    through = update(invitations).where(sending, ~some)
+    db.execute(through.values(state="done"))
+
+
+def _end(db: Connection, which: ColumnElement[bool], state: str, reason: str) -> None:
+    unsent = outbox.c.state.in_(("queued", "held"))
+    db.execute(update(outbox).where(which, unsent).values(state=state, reason=reason))
+
+
+def resend(db: Connection, invitation_id: int, now: datetime) -> int:
+    """Send again what nobody knows of, because an organizer says so; how many that are."""
+    unknown = and_(outbox.c.invitation_id == invitation_id, outbox.c.state == "uncertain")
+    again = update(outbox).where(unknown).values(state="queued", due=now, reason=None)
+    count = db.execute(again).rowcount
+    if count:
+        _set(db, invitation_id, state="sending")
+    return count
+
+
+def _set(db: Connection, invitation_id: int, **values: Any) -> None:
+    db.execute(update(invitations).where(invitations.c.id == invitation_id).values(values))
+
+
+def status(db: Connection, invitation_id: int) -> dict[str, Any]:
+    """How many intended people are in each state; the parts always sum to the whole."""
+    grouped = select(outbox.c.state, outbox.c.reason, func.count()).group_by(
+        outbox.c.state, outbox.c.reason
+    )
+    found: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    for state, reason, count in db.execute(grouped.where(outbox.c.invitation_id == invitation_id)):
+        found[state] += count
+        if state == "skipped":
+            skipped[reason or "unknown"] += count
+    counts = {state: found[state] for state in STATES}
+    return {"intended": found.total(), **counts, "skipped": dict(skipped)}
+
+
+def last_to(db: Connection, person_id: int, now: datetime) -> Row[Any] | None:
+    """The last invitation that went to a person about a forum still to come, if it is open.
+
+    With `last`: whether nothing else has been said to them since.
+    """
+    forums, other = schema.forums, outbox.alias("other")
+    at = func.coalesce(outbox.c.sent_at, outbox.c.attempted_at)
+    since = and_(
+        other.c.person_id == person_id,
+        other.c.id != outbox.c.id,
+        other.c.state != "skipped",
+        or_(other.c.sent_at > at, and_(other.c.sent_at.is_(None), other.c.attempted_at > at)),
+    )
+    statement = (
+        select(invitations.c.forum_id, rsvps.c.answer, (~exists().where(since)).label("last"))
+        .select_from(outbox)
+        .join(invitations, invitations.c.id == outbox.c.invitation_id)
+        .join(forums, forums.c.id == invitations.c.forum_id)
+        .outerjoin(
+            rsvps, and_(rsvps.c.forum_id == forums.c.id, rsvps.c.person_id == outbox.c.person_id)
+        )
+        .where(outbox.c.person_id == person_id, invitations.c.purpose.in_((*ASKING, "reminder")))
+        .where(outbox.c.state.in_(("leased", "sent", "delivered", "read", "uncertain")))
+        .where(forums.c.ends_at > now, forums.c.state == "planned")
+        .order_by(at.desc(), outbox.c.id.desc())
+        .limit(1)
+    )
+    return db.execute(statement).one_or_none()
