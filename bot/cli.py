@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from bot import demo as samples
 from bot import poll as polling
 from bot import settings as settings_module
 from bot import terminal, wiring
@@ -49,7 +50,7 @@ def main() -> None:
 @click.option("--port", type=int, help="Where the page is served; else CONSULTA_PORT or 8000.")
 @told
 def demo(port: int | None) -> None:
-    """A fresh database, the pages and the local chat."""
+    """A fresh database with sample people and answers, the pages and the local chat."""
     with tempfile.TemporaryDirectory(prefix="consulta-demo-") as folder:
         os.environ.update({"CONSULTA_DATA": folder, "CONSULTA_CHAT": "1"})
         os.environ.pop("CONSULTA_DATABASE_URL", None)
@@ -57,11 +58,12 @@ def demo(port: int | None) -> None:
             os.environ["CONSULTA_PORT"] = str(port)
         settings = settings_module.read()
         _check_port(settings)
-        wiring.open_database(settings).dispose()
-        click.echo(f"url: {settings.address}/chat")
-        click.echo(
-            "· open the url in a browser and talk to the consultation; Ctrl-C ends it", err=True
-        )
+        password = samples.begin(settings)
+        click.echo(f"url: {settings.address}/")
+        click.echo(f"usuario: {samples.EMAIL}")
+        click.echo(f"contraseña: {password}")
+        click.echo(f"chat: {settings.address}/chat")
+        click.echo("· open the url and sign in, or talk to the chat; Ctrl-C ends it", err=True)
         _serve(settings, worker=True)
 
 

@@ -104,6 +104,12 @@ def _placed(db: Connection, inbound: Inbound) -> Inbound:
 
 def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     """Move the dialog on and apply what follows."""
+    here = rsvp.about(db, desk.library, person, inbound)
+    if closed := rsvp.closed_to(person, here):
+        people.remember(db, person, person.talk, inbound.at)
+        _answer(db, person, closed, inbound)
+        return
+    inbound = here.inbound
     talk, effects = dialog_engine.hear(person.talk, inbound, desk.library, _fresh(desk, person))
     for effect in _settling(effects, inbound):
         _apply(db, person, effect, inbound)
@@ -180,16 +186,16 @@ def _record(
     if state == "failed":
         content = json.dumps(asdict(inbound), default=str)
         raw = vault_of(db).hide("inbox.raw", content)
-    noted = people.insert_or_nothing(db, schema.inbox, ["channel", "provider_id"]).values(
-        channel=inbound.channel,
-        provider_id=inbound.id,
-        person_id=person_id,
-        at=inbound.at,
-        state=state,
-        raw=raw,
-        error=error,
-    )
-    return db.execute(noted.returning(schema.inbox.c.id)).scalar() is not None
+    noted = {
+        "channel": inbound.channel,
+        "provider_id": inbound.id,
+        "person_id": person_id,
+        "at": inbound.at,
+        "state": state,
+        "raw": raw,
+        "error": error,
+    }
+    return people.insert_new(db, schema.inbox, ("channel", "provider_id"), noted)
 
 
 def _keep_for_later(db: Connection, desk: Desk, inbound: Inbound, error: Exception) -> Outcome:

@@ -15,6 +15,7 @@ from storage.people import Person
 
 TRAITS = {"municipality": "municipality", "age": "age", "gender": "gender"}
 answers, responses, media = schema.answers, schema.responses, schema.media
+KEEP = insert(answers).inline()  # built once; nobody asks for the row's id
 
 
 def begin(db: Connection, person: Person, dialog: Dialog, at: datetime, mode: str) -> None:
@@ -37,20 +38,18 @@ def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str)
     """Store an answer; an earlier one to the same question stays as history."""
     if kept.again:
         _replace(db, kept, at)
-    vault = vault_of(db)
-    db.execute(
-        insert(answers).values(
-            response_id=kept.dialog.id,
-            question=kept.question,
-            value=kept.value or None,
-            said=vault.hide("answers.said", kept.said),
-            language=kept.language,
-            confidence=kept.confidence,
-            channel=channel,
-            at=at,
-            media_id=_media(db, person, kept, at, channel) if kept.media else None,
-        )
-    )
+    row = {
+        "response_id": kept.dialog.id,
+        "question": kept.question,
+        "value": kept.value or None,
+        "said": vault_of(db).hide("answers.said", kept.said),
+        "language": kept.language,
+        "confidence": kept.confidence,
+        "channel": channel,
+        "at": at,
+        "media_id": _media(db, person, kept, at, channel) if kept.media else None,
+    }
+    db.execute(KEEP, row)
     if kept.role.startswith("consent"):
         _consent(db, person, kept, at, channel)
 

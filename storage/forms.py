@@ -52,6 +52,37 @@ def _files(path: Path) -> Mapping[str, bytes]:
     return {path.name: path.read_bytes(), **beside}
 
 
+def again(db: Connection, name: str, version: int, at: datetime, *, state: str) -> int:
+    """Publish the files of a version once more, in another state: the pilot becomes the real one.
+
+    It begins for newcomers if the earlier one did, or if nothing else does.
+    """
+    one = (form_files.c.form == name, form_files.c.version == version)
+    files = db.execute(select(form_files.c.file, form_files.c.content).where(*one)).all()
+    row = db.execute(
+        select(forms).where(forms.c.name == name, forms.c.version == version)
+    ).one_or_none()
+    if row is None:
+        raise LookupError(f"No questionnaire {name}, version {version}, has been published.")
+    newest = db.scalar(select(func.max(forms.c.version)).where(forms.c.name == name)) or 0
+    values = {**row._mapping, "version": newest + 1, "state": state, "published_at": at}
+    db.execute(update(forms).values(front=False))
+    db.execute(insert(forms).values({**values, "front": True}))
+    for file in files:
+        copied = {"form": name, "version": newest + 1, "file": file.file, "content": file.content}
+        db.execute(insert(form_files).values(copied))
+    return newest + 1
+
+
+def close(db: Connection, name: str, notice: Path, at: datetime) -> None:
+    """Let nobody new begin: they are told so by a questionnaire that only says it.
+
+    Conversations that run go on to their end.
+    """
+    db.execute(update(forms).where(forms.c.name == name, forms.c.front).values(state="closed"))
+    publish(db, notice, at, front=True)
+
+
 def load(db: Connection, name: str, version: int) -> Script:
     """A published version, ready to be walked. Raises LookupError if there is none."""
     row = db.execute(

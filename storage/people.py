@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs import state
@@ -34,10 +36,40 @@ class Person:
     heard_at: datetime
 
 
-def insert_or_nothing(db: Connection, table: Any, keys: list[str]) -> Any:
+# Statements of the hot path are built once: building one costs as much as running it.
+KNOWN = select(people).where(
+    people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
+)
+LOCKED = KNOWN.with_for_update()
+REMEMBER = (
+    update(people)
+    .where(people.c.id == bindparam("person"))
+    .values({name: bindparam(name) for name in ("talk", "language", "heard_at", "blocked_at")})
+)
+
+
+def insert_or_nothing(db: Connection, table: Table, keys: Sequence[str]) -> Any:
     """An insert that does nothing where a row with these keys exists already."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing(index_elements=keys)
+    return _insert_or_nothing(db.dialect.name, table, tuple(keys))
+
+
+def insert_new(
+    db: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]
+) -> bool:
+    """Insert a row; False if one with these keys exists already."""
+    statement = _insert_returning(db.dialect.name, table, tuple(keys))
+    return db.execute(statement, dict(values)).scalar() is not None
+
+
+@cache
+def _insert_returning(dialect: str, table: Table, keys: tuple[str, ...]) -> Any:
+    return _insert_or_nothing(dialect, table, keys).returning(table.c.id)
+
+
+@cache
+def _insert_or_nothing(dialect: str, table: Table, keys: tuple[str, ...]) -> Any:
+    made = postgresql if dialect == "postgresql" else sqlite
+    return made.insert(table).on_conflict_do_nothing(index_elements=keys)
 
 
 def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
@@ -49,16 +81,16 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
     identity = vault.seal("people.identity", inbound.identity)
     found = _locked(db, inbound.channel, identity)
     if found is None:
-        statement = insert_or_nothing(db, people, ["channel", "identity"]).values(
-            pseudonym=code(rng, 12),
-            channel=inbound.channel,
-            identity=identity,
-            address=vault.seal("people.address", inbound.address),
-            came_by=inbound.code or None,
-            created_at=inbound.at,
-            heard_at=inbound.at,
-        )
-        db.execute(statement)
+        given = {
+            "pseudonym": code(rng, 12),
+            "channel": inbound.channel,
+            "identity": identity,
+            "address": vault.seal("people.address", inbound.address),
+            "came_by": inbound.code or None,
+            "created_at": inbound.at,
+            "heard_at": inbound.at,
+        }
+        db.execute(insert_or_nothing(db, people, ["channel", "identity"]), given)
         found = _locked(db, inbound.channel, identity)
         assert found is not None
     person = _person(db, found)
@@ -70,8 +102,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
 def find(db: Connection, channel: str, identity: str) -> Person | None:
     """The person with this identity, not locked."""
     sealed = vault_of(db).seal("people.identity", identity)
-    statement = select(people).where(people.c.channel == channel, people.c.identity == sealed)
-    row = db.execute(statement).one_or_none()
+    row = db.execute(KNOWN, {"of_channel": channel, "sealed": sealed}).one_or_none()
     return _person(db, row) if row else None
 
 
@@ -104,7 +135,7 @@ def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
     """Where the person is now. Anybody who writes is not blocking us."""
     found = json.dumps(state.to_json(talk), ensure_ascii=True, separators=(",", ":"))
     values = {"talk": found, "language": talk.language, "heard_at": at, "blocked_at": None}
-    db.execute(update(people).where(people.c.id == person.id).values(values))
+    db.execute(REMEMBER, {"person": person.id, **values})
 
 
 def _move(db: Connection, person_id: int, address: str) -> None:
@@ -127,6 +158,18 @@ def reached_by(db: Connection, person_id: int) -> tuple[str, str | None]:
     row = db.execute(select(people.c.channel, people.c.language).where(people.c.id == person_id))
     channel, language = row.one()
     return channel, language
+
+
+def needs(db: Connection, person_id: int) -> str | None:
+    """What a person needs to take part in a forum; None if they were never asked."""
+    hidden = db.scalar(select(people.c.needs).where(people.c.id == person_id))
+    return None if hidden is None else vault_of(db).show("people.needs", hidden)
+
+
+def need(db: Connection, person_id: int, needs: str) -> None:
+    """Keep what a person needs to take part, asked once."""
+    hidden = vault_of(db).hide("people.needs", needs)
+    db.execute(update(people).where(people.c.id == person_id).values(needs=hidden))
 
 
 def learn(db: Connection, person_id: int, trait: str, value: str) -> None:

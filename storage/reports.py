@@ -16,13 +16,12 @@ from sqlalchemy import (
     case,
     cast,
     distinct,
-    exists,
     func,
     literal_column,
     select,
 )
 
-from storage import schema
+from storage import schema, troubles
 
 ZONE = "America/Merida"
 OFFSET = "-6 hours"  # of that zone, which keeps no summer time since 2022; SQLite knows no zones
@@ -30,7 +29,7 @@ QUIET = timedelta(days=3)  # without a word for so long, an unfinished conversat
 SMALLEST = 5  # people: a smaller group could be recognised, and is shown as "fewer than 5"
 
 answers, responses, people = schema.answers, schema.responses, schema.people
-consents, outbox, inbox, forms = schema.consents, schema.outbox, schema.inbox, schema.forms
+consents, forms = schema.consents, schema.forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,34 +261,19 @@ class Attention:
     oldest_request: datetime | None
 
 
-NOBODYS_FAULT = ("the person asked us to stop", "the person blocked us")
-
-
 def attention(db: Connection) -> Attention:
     """What needs a hand now."""
-    aside = schema.aside
-    seen = exists().where(aside.c.kind == "outbox", aside.c.ref == outbox.c.id)
-    statement = select(outbox.c.state, func.count()).where(_troubled(), ~seen)
-    states = {row[0]: row[1] for row in db.execute(statement.group_by(outbox.c.state))}
-    open_ = schema.requests.c.settled_at.is_(None)
-    requests, oldest = db.execute(
-        select(func.count(), func.min(schema.requests.c.at)).where(open_)
-    ).one()
-    broken = select(func.count()).select_from(inbox).where(inbox.c.state == "failed")
+    states = troubles.counts(db)
+    at, open_ = schema.requests.c.at, schema.requests.c.settled_at.is_(None)
+    requests, oldest = db.execute(select(func.count(), func.min(at)).where(open_)).one()
     return Attention(
         failed=states.get("failed", 0),
         uncertain=states.get("uncertain", 0),
         held=states.get("held", 0),
-        broken=db.scalar(broken) or 0,
+        broken=troubles.broken_count(db),
         requests=requests,
         oldest_request=oldest,
     )
-
-
-def _troubled() -> ColumnElement[bool]:
-    """What did not go out, but for what nobody can mend: the person wants no more of it."""
-    mendable = func.coalesce(outbox.c.reason, "").not_in(NOBODYS_FAULT)
-    return and_(outbox.c.state.in_(("failed", "uncertain", "held")), mendable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,37 +305,7 @@ def begun(db: Connection) -> dict[tuple[str, int], int]:
     return {(row[0], row[1]): row[2] for row in found}
 
 
-# messages that need a hand
-
-
-def troubled(
-    db: Connection, state: str, *, before: int | None = None, limit: int = 50
-) -> list[Any]:
-    """Messages in a state that nobody has put aside, newest first."""
-    aside = schema.aside
-    seen = exists().where(aside.c.kind == "outbox", aside.c.ref == outbox.c.id)
-    statement = (
-        select(outbox, people.c.pseudonym)
-        .join(people, people.c.id == outbox.c.person_id)
-        .where(outbox.c.state == state, _troubled(), ~seen)
-        .order_by(outbox.c.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        statement = statement.where(outbox.c.id < before)
-    return list(db.execute(statement))
-
-
-def broken(db: Connection, limit: int = 50) -> list[Any]:
-    """Messages of people that failed by our fault, oldest first."""
-    statement = (
-        select(inbox, people.c.pseudonym)
-        .outerjoin(people, people.c.id == inbox.c.person_id)
-        .where(inbox.c.state == "failed")
-        .order_by(inbox.c.at)
-        .limit(limit)
-    )
-    return list(db.execute(statement))
+# rights
 
 
 def rights(db: Connection, *, settled: bool, limit: int = 100) -> list[Any]:

@@ -11,7 +11,18 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from storage.organizers import ROLES, Role
-from webhooks import access, hooks, plan, spoken, today
+from webhooks import (
+    access,
+    accounts,
+    hooks,
+    messages,
+    participation,
+    plan,
+    questionnaires,
+    rights,
+    spoken,
+    today,
+)
 
 LARGEST_UPLOAD = 8_000_000  # bytes: a questionnaire with its catalogues
 UPLOADS = {"forms.check"}
@@ -19,7 +30,14 @@ UPLOADS = {"forms.check"}
 PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("today.page", "Hoy", "today", ROLES),
     ("plan.page", "Plan", "plan", ROLES),
+    ("forms.page", "Cuestionarios", "forms", ("organizer", "analyst", "translator")),
+    ("participation.page", "Participación", "people", ("organizer", "analyst", "facilitator")),
+    ("messages.page", "Mensajes", "messages", ("organizer",)),
+    ("rights.page", "Derechos", "rights", ("organizer",)),
+    ("accounts.page", "Cuentas", "accounts", ("organizer",)),
+    ("accounts.log", "Bitácora", "log", ("organizer",)),
 )
+MODULES = (today, plan, questionnaires, participation, messages, rights, accounts)
 REFUSALS = {
     403: ("Esta página no es para tu papel", "role"),
     404: ("Aquí no hay nada", "missing"),
@@ -34,7 +52,7 @@ def install(app: Flask, *, exempt: tuple[Any, ...]) -> None:
     access.install(app, exempt=exempt)
     spoken.install(app)
     app.context_processor(_frame)
-    for module in (today, plan):
+    for module in MODULES:
         app.register_blueprint(module.blueprint)
     for status in REFUSALS:
         app.register_error_handler(status, _refuse)

@@ -1,0 +1,126 @@
+"""The 2020 census by municipality, and how far the answers are from it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from webhooks import pictures
+
+STEPS = (0.5, 0.8, 1.25, 2.0)  # of what was expected: where one colour gives way to the next
+ENOUGH = 0.8  # of what was expected; below, somebody should go there
+NEXT = 8  # municipalities to go to, at most
+LARGEST_NAMED = ("31050", "31102", "31096", "31079", "31059", "31089", "31019")
+MAYA_SPOKEN = 0.4  # from this share on, whoever goes there should speak Maya
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A municipality in the census (INEGI, Censo de Población y Vivienda 2020)."""
+
+    code: str
+    name: str
+    lat: float
+    lon: float
+    population: int
+    men: int
+    women: int
+    over_3: int
+    speakers: int  # of an indigenous language, three years old and over
+
+    @property
+    def speaking(self) -> float:
+        return self.speakers / self.over_3
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A municipality beside what was expected of it: its share of the population."""
+
+    town: Town
+    count: int
+    expected: float
+
+    @property
+    def ratio(self) -> float:
+        return self.count / self.expected if self.expected else 0.0
+
+    @property
+    def missing(self) -> int:
+        return max(0, round(self.expected) - self.count)
+
+    @property
+    def step(self) -> int:
+        """Its colour: 0 nobody yet, 1 far below, 3 about as expected, 5 far above."""
+        return 1 + sum(self.ratio >= limit for limit in STEPS) if self.count else 0
+
+
+@cache
+def towns() -> tuple[Town, ...]:
+    """The 106 municipalities."""
+    file = resources.files("dialogs.forms").joinpath("municipios.csv")
+    return tuple(
+        Town(
+            row["name"],
+            row["label"],
+            float(row["lat"]),
+            float(row["lon"]),
+            int(row["population"]),
+            int(row["men"]),
+            int(row["women"]),
+            int(row["population_3_and_over"]),
+            int(row["speakers_3_and_over"]),
+        )
+        for row in csv.DictReader(file.read_text("utf-8-sig").splitlines())
+    )
+
+
+def share_of_women() -> float:
+    return sum(t.women for t in towns()) / sum(t.population for t in towns())
+
+
+def share_of_speakers() -> float:
+    return sum(t.speakers for t in towns()) / sum(t.over_3 for t in towns())
+
+
+def compare(counts: Mapping[str, int]) -> list[Compared]:
+    """Every municipality beside what was expected of as many answers in all."""
+    known = {town.code: counts.get(town.code, 0) for town in towns()}
+    people, all_ = sum(known.values()), sum(town.population for town in towns())
+    return [Compared(t, known[t.code], people * t.population / all_) for t in towns()]
+
+
+def next_places(found: Sequence[Compared]) -> list[Compared]:
+    """Where most people are missing, beginning with the most."""
+    below = [each for each in found if each.ratio < ENOUGH and each.missing > 0]
+    return sorted(below, key=lambda each: (-each.missing, each.town.name))[:NEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A municipality on the map."""
+
+    place: Compared
+    x: float
+    y: float
+    radius: float
+    named: bool
+
+
+def spots(found: Sequence[Compared]) -> list[Spot]:
+    """The map's circles, the largest first, so that the small ones lie on top."""
+    at = pictures.projection([(each.town.lat, each.town.lon) for each in found])
+    most = max((each.count for each in found), default=0)
+    drawn = [
+        Spot(
+            each,
+            *at(each.town.lat, each.town.lon),
+            pictures.radius(each.count, most),
+            each.town.code in LARGEST_NAMED,
+        )
+        for each in found
+    ]
+    return sorted(drawn, key=lambda spot: -spot.radius)

@@ -1,0 +1,227 @@
+"""Cuestionarios: upload, see every fault, read the tree, publish, open and close."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.datastructures import FileStorage
+from werkzeug.utils import secure_filename
+from werkzeug.wrappers import Response
+
+from dialogs import script as scripts
+from dialogs.questions import Question, Script
+from dialogs.values import in_language
+from storage import forms, reports
+from storage.database import reading, writing
+from webhooks.access import allowed, note, parts
+
+blueprint = Blueprint("forms", __name__, url_prefix="/cuestionarios")
+
+KINDS = (".xlsx", ".md")
+CLOSED = "cerrada.md"  # what newcomers hear once the consultation is closed
+SHOWN = 8  # choices of a question, before "and so many more"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a questionnaire, and how many people began it."""
+
+    name: str
+    number: int
+    state: str
+    front: bool
+    published_at: datetime
+    drafts: int
+    begun: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A question in the tree."""
+
+    place: int
+    name: str
+    kind: str
+    label: str
+    maya: str
+    when: str  # the conditions under which it is asked; "" for always
+    options: tuple[str, ...]
+    more: int
+
+
+@blueprint.get("")
+@allowed("organizer", "analyst", "translator")
+def page() -> str:
+    with reading(parts().engine) as db:
+        return render_template("forms.html", groups=_groups(_versions(db)))
+
+
+def _versions(db: Connection) -> list[Version]:
+    begun = reports.begun(db)
+    return [
+        Version(row.name, row.version, row.state, row.front, row.published_at,
+                row.drafts_accepted, begun.get((row.name, row.version), 0))
+        for row in reports.published(db)
+    ]  # fmt: skip
+
+
+def _groups(versions: list[Version]) -> dict[str, list[Version]]:
+    found: dict[str, list[Version]] = {}
+    for version in versions:
+        found.setdefault(version.name, []).append(version)
+    return found
+
+
+@blueprint.get("/<name>/<int:number>")
+@allowed("organizer", "analyst", "translator")
+def show(name: str, number: int) -> str:
+    """One version: its tree, and what has no Maya yet."""
+    with reading(parts().engine) as db:
+        found = next((v for v in _versions(db) if (v.name, v.number) == (name, number)), None)
+    if found is None:
+        abort(404)
+    script = parts().desk.library.lookup(name, number)
+    return render_template("form.html", version=found, draft="", **_shown(script))
+
+
+def _shown(script: Script) -> dict[str, Any]:
+    return {
+        "title": in_language(script.title, "es"),
+        "tree": list(_tree(script)),
+        "missing": list(_without_maya(script)),
+        "drafts": script.drafts,
+        "prompts": sum(question.counted for question in script.questions),
+    }
+
+
+def _tree(script: Script) -> Iterator[Branch]:
+    for place, question in enumerate(script.questions, 1):
+        labels = tuple(in_language(option.label, "es") for option in question.options)
+        yield Branch(
+            place=place,
+            name=question.name,
+            kind=_kind(question),
+            label=in_language(question.label, "es"),
+            maya=question.label.get("yua", ""),
+            when=" y ".join(test.source for test in question.relevant),
+            options=labels[:SHOWN],
+            more=max(0, len(labels) - SHOWN),
+        )
+
+
+NAMES = {
+    "note": "aviso",
+    "acknowledge": "enterado",
+    "select_one": "una opción",
+    "select_multiple": "varias opciones",
+    "integer": "número",
+    "decimal": "número con decimales",
+    "text": "palabras o voz",
+    "audio": "nota de voz",
+    "date": "fecha",
+    "geopoint": "ubicación",
+}
+
+
+def _kind(question: Question) -> str:
+    return NAMES.get(question.type, question.type)
+
+
+def _without_maya(script: Script) -> Iterator[tuple[str, str]]:
+    """The strings that people who chose Maya would read in Spanish: where, and which."""
+    for question in script.questions:
+        if question.label and "yua" not in question.label:
+            yield question.name, in_language(question.label, "es")
+
+
+# upload
+
+
+@blueprint.post("/revisar")
+@allowed("organizer")
+def check() -> Any:
+    """Look at what was uploaded: every fault at once, or the tree with a button to publish."""
+    files = [file for file in request.files.getlist("archivos") if file.filename]
+    main = next((f for f in files if Path(str(f.filename)).suffix.lower() in KINDS), None)
+    if main is None:
+        flash("Falta el cuestionario: un archivo .xlsx, o .md con las mismas tablas.", "fault")
+        return redirect(url_for("forms.page"))
+    draft, path = _kept(files, main)
+    script, faults = scripts.check(path)
+    if script is None:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return render_template("form_faults.html", faults=faults, file=path.name), 422
+    return render_template("form.html", version=None, draft=draft, file=path.name, **_shown(script))
+
+
+def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:
+    """The files, in a folder of their own that is named for what they contain."""
+    contents = {secure_filename(str(file.filename)): file.read() for file in files}
+    joined = b"\0".join(name.encode() + content for name, content in sorted(contents.items()))
+    draft = hashlib.sha256(joined).hexdigest()[:24]
+    folder = _folder(draft)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return draft, folder / secure_filename(str(main.filename))
+
+
+def _folder(draft: str) -> Path:
+    return parts().settings.data / "drafts" / draft
+
+
+@blueprint.post("/publicar")
+@allowed("organizer")
+def publish() -> Response:
+    """Make a version of what was uploaded and looked at."""
+    given = request.form
+    draft, file = given.get("borrador", ""), secure_filename(given.get("archivo", ""))
+    path = _folder(draft) / file
+    if not draft.isalnum() or not path.is_file():
+        flash("El archivo ya no está. Súbelo otra vez.", "fault")
+        return redirect(url_for("forms.page"))
+    found = scripts.read(path)
+    if found.drafts and not given.get("borradores"):
+        flash("No se publicó: hay textos en maya sin revisar. Marca que lo sabes, o corrígelos.",
+              "fault")  # fmt: skip
+        return redirect(url_for("forms.page"))
+    state = "pilot" if given.get("estado") == "piloto" else "open"
+    with writing(parts().engine) as db:
+        made = forms.publish(
+            db, path, parts().clock(), state=state, front=bool(given.get("primero"))
+        )
+        note(db, "publicó un cuestionario", f"{made.name}, versión {made.version} ({state})")
+    shutil.rmtree(path.parent, ignore_errors=True)
+    flash(f"Publicado: {made.name}, versión {made.version}. "
+          "Las conversaciones que ya corrían terminan con su versión.")  # fmt: skip
+    return redirect(url_for("forms.page"))
+
+
+@blueprint.post("/<name>/<int:number>/estado")
+@allowed("organizer")
+def turn(name: str, number: int) -> Response:
+    """Open a version for everybody, or close the consultation for newcomers."""
+    now, to = parts().clock(), request.form.get("a", "")
+    with writing(parts().engine) as db:
+        if to == "open":
+            made = forms.again(db, name, number, now, state="open")
+            note(db, "abrió la consulta", f"{name}, versión {made}")
+            told = f"La consulta está abierta para todas las personas: {name}, versión {made}."
+        elif to == "closed":
+            with resources.as_file(resources.files("dialogs.forms")) as shipped:
+                forms.close(db, name, shipped / CLOSED, now)
+            note(db, "cerró la consulta", name)
+            told = "La consulta está cerrada: quien escriba por primera vez recibe un aviso."
+        else:
+            abort(400)
+    flash(told)
+    return redirect(url_for("forms.page"))
