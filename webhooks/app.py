@@ -8,7 +8,6 @@ from multiprocessing.util import Finalize
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, url_for
 from flask_login import current_user
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -17,8 +16,7 @@ from bot import wiring
 from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
-from storage.database import reading
-from webhooks import chat, hooks, pages
+from webhooks import chat, health, hooks, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 SECURITY = {
@@ -45,10 +43,10 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     )
     app.extensions["parts"] = parts
     app.register_blueprint(hooks.blueprint)
+    app.register_blueprint(health.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
     pages.install(app, exempt=(hooks.blueprint, chat.blueprint))
-    app.add_url_rule("/healthz", view_func=healthz)
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/", view_func=front)
     app.after_request(_secure)
@@ -66,14 +64,6 @@ def deliver(app: Flask, parts: Parts) -> None:
     Finalize(
         None, running.close, exitpriority=1
     )  # also in a server's child, where atexit is not run
-
-
-def healthz() -> tuple[Response, int]:
-    """Whether the database answers."""
-    parts: Parts = current_app.extensions["parts"]
-    with reading(parts.engine) as db:
-        db.execute(text("SELECT 1"))
-    return jsonify(status="ok"), 200
 
 
 def notice() -> str:

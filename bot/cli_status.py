@@ -1,0 +1,42 @@
+"""`consulta status`: how the program is, from any machine that reaches its database."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from bot import settings as settings_module
+from bot import wiring
+from bot.cli_errors import told
+from bot.delivery import now
+from storage import database, health
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@told
+def status(*, as_json: bool) -> None:
+    """What is waiting, what failed, and which channels are on."""
+    settings = settings_module.read()
+    with wiring.opened(settings) as engine, database.reading(engine) as db:
+        found = health.figures(db, now())
+    channels = {"telegram": settings.telegram_on, "whatsapp": settings.whatsapp_on}
+    found = {"channels": channels, **found}
+    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    on = [name for name, is_on in found["channels"].items() if is_on]
+    states = ", ".join(f"{count} {state}" for state, count in found["outbox"].items() if count)
+    lines = [
+        f"channels: {', '.join(on) or 'none has credentials'}",
+        f"people: {found['people']}",
+        f"outbox: {states or 'nothing waits and nothing failed'}",
+        f"oldest message due has waited: {found['oldest_due_seconds']} s",
+        f"voice notes to fetch: {found['voices_to_fetch']}",
+        f"messages failed by our own fault: {found['messages_failed_by_our_fault']}",
+    ]
+    waits = found["senders_told_to_wait"].items()
+    return lines + [f"{name} was told to wait until {until}" for name, until in waits]

@@ -1,0 +1,56 @@
+"""For whoever watches the program: is it alive, is it ready, and its figures for Prometheus."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import text
+
+from bot.wiring import Parts
+from storage import database, health
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Ready: the database answers. Without it, 503 by the application's error handler."""
+    with database.reading(_parts().engine) as db:
+        db.execute(text("SELECT 1"))
+    return jsonify(status="ok")
+
+
+@blueprint.get("/healthz/live")
+def live() -> Response:
+    """Alive: the process answers, whatever the database does."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Counts only; nothing that says anything of a person."""
+    parts = _parts()
+    with database.reading(parts.engine) as db:
+        found = health.figures(db, parts.clock())
+    registry = CollectorRegistry()
+    states = Gauge("consulta_outbox", "Messages by state", ["state"], registry=registry)
+    for state, count in found["outbox"].items():
+        states.labels(state).set(count)
+    for name, meaning in PLAIN.items():
+        Gauge(f"consulta_{name}", meaning, registry=registry).set(found[name])
+    waiting = Gauge("consulta_senders_waiting", "Senders told to wait", registry=registry)
+    waiting.set(len(found["senders_told_to_wait"]))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+PLAIN = {
+    "people": "People who have ever written",
+    "oldest_due_seconds": "Seconds that the oldest message due has waited",
+    "messages_failed_by_our_fault": "Messages kept for a re-run",
+    "voices_to_fetch": "Voice notes still at their provider",
+}
+
+
+def _parts() -> Parts:
+    parts: Parts = current_app.extensions["parts"]
+    return parts
