@@ -23,6 +23,8 @@ from bot import settings as settings_module
 from bot import terminal, wiring
 from bot.cli_data import export, person
 from bot.cli_errors import Failure, told
+from bot.cli_forums import forum
+from bot.cli_invite import invite
 from bot.cli_organizers import organizer
 from bot.delivery import now
 from bot.logs import configure
@@ -306,6 +308,8 @@ def telegram_set_webhook() -> None:
 
 
 main.add_command(organizer)
+main.add_command(forum)
+main.add_command(invite)
 main.add_command(export)
 main.add_command(person)
 

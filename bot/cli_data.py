@@ -50,7 +50,7 @@ def person_export(address: str, file: Path) -> None:
     """Everything that is stored of a person, as JSON, or CSV if FILE ends with .csv."""
     settings = settings_module.read()
     with wiring.opened(settings) as engine, database.reading(engine) as db:
-        found = _find(db, address)
+        found = find(db, address)
         known = _known(db, found)
     if file.suffix == ".csv":
         _write_csv(file, known["answers"])
@@ -68,7 +68,7 @@ def person_forget(address: str, *, yes: bool) -> None:
     settings = settings_module.read()
     with wiring.opened(settings) as engine:
         with database.reading(engine) as db:
-            found = _find(db, address)
+            found = find(db, address)
         if not yes:
             click.confirm(f"Remove everything of {address} for good?", abort=True)
         with database.writing(engine) as db:
@@ -80,7 +80,8 @@ def person_forget(address: str, *, yes: bool) -> None:
     click.echo(f"{address}: removed")
 
 
-def _find(db: Connection, address: str) -> Person:
+def find(db: Connection, address: str) -> Person:
+    """The person with this address or folio. Raises Failure if nobody is known by it."""
     channel, _, rest = address.partition(":")
     if channel == "whatsapp":
         found = people.find(db, channel, whatsapp.identity(address))

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import outcomes, timing
+from bot import invitations, outcomes, rsvp, timing
 from dialogs import engine as dialog_engine
 from dialogs.asking import Library
 from dialogs.phrases import say
@@ -81,13 +81,26 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
     if inbound.moved_to:
         people.move(db, person.id, inbound.moved_to)
         return "kept"
+    inbound = _placed(db, desk.library, inbound)
+    told = rsvp.settled(db, person, inbound)
     if not timing.may_write_freely(person.heard_at, inbound.at):
         outbox.release(db, person.id, inbound.at)
-    step(db, desk, person, _placed(db, inbound))
+    if told is not None:
+        _tell(db, person, told, inbound)
+    else:
+        step(db, desk, person, inbound)
     return "kept"
 
 
-def _placed(db: Connection, inbound: Inbound) -> Inbound:
+def _tell(db: Connection, person: Person, told: Message, inbound: Inbound) -> None:
+    """Answer without moving the dialog on; an empty message only settles a button press."""
+    people.remember(db, person, person.talk, inbound.at)
+    if told.text or inbound.callback:
+        told = replace(told, callback=inbound.callback)
+        outbox.put(db, person.id, inbound.channel, told, due=inbound.at)
+
+
+def _placed(db: Connection, library: Library, inbound: Inbound) -> Inbound:
     """A button that says only its place ("#2") stands for that choice of the message it was on.
 
     WhatsApp's buttons are laid down once and shared by everybody, so they cannot name a dialog.
@@ -95,23 +108,30 @@ def _placed(db: Connection, inbound: Inbound) -> Inbound:
     """
     if not inbound.payload.startswith(PLACE):
         return inbound
-    shown = receipts.message_of(db, inbound.channel, inbound.pressed)
+    shown = _shown(db, library, inbound)
     place = inbound.payload.removeprefix(PLACE)
     if shown and place.isdecimal() and int(place) < len(shown.choices):
         return replace(inbound, payload=shown.choices[int(place)].payload)
     return replace(inbound, kind="text", payload="")
 
 
+def _shown(db: Connection, library: Library, inbound: Inbound) -> Message | None:
+    """The message whose button was pressed."""
+    letter = receipts.told_of(db, inbound.channel, inbound.pressed)
+    if letter is None or letter.message or letter.invitation_id is None:
+        return letter.message if letter else None
+    return invitations.message(db, library, letter.invitation_id, letter.language)
+
+
 def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     """Move the dialog on and apply what follows."""
     here = rsvp.about(db, desk.library, person, inbound)
     if closed := rsvp.closed_to(person, here):
-        people.remember(db, person, person.talk, inbound.at)
-        _answer(db, person, closed, inbound)
+        _tell(db, person, closed, inbound)
         return
-    inbound = here.inbound
-    talk, effects = dialog_engine.hear(person.talk, inbound, desk.library, _fresh(desk, person))
-    for effect in _settling(effects, inbound):
+    fresh = _fresh(desk, person)
+    talk, effects = dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
+    for effect in _settling(rsvp.taken(db, person, here, effects), inbound):
         _apply(db, person, effect, inbound)
     people.remember(db, person, talk, inbound.at)
 

@@ -315,10 +315,17 @@ def _note(post: Post, letter: Letter, error: SendError) -> None:
     """What is written of a letter that did not go out; a sender told to wait stops at once."""
     log.info("not sent", channel=letter.channel, reason=error.reason, code=error.code)
     if isinstance(error, Broken) or (isinstance(error, TryLater) and error.everybody):
-        wait = getattr(error, "wait", None) or outcomes.SENDER_BROKEN
+        wait = _wait_after(error, letter)
         until = _seconds(post) + wait.total_seconds()
         post.waits[letter.channel] = max(until, post.waits.get(letter.channel, 0.0))
     post.settled.append(lambda db, now: outcomes.unsent(db, letter, error, now))
+
+
+def _wait_after(error: SendError, letter: Letter) -> timedelta:
+    """How long the whole sender waits: as told, or longer each time if nothing was told."""
+    if isinstance(error, TryLater):
+        return error.wait or timing.back_off(letter.attempts)
+    return outcomes.SENDER_BROKEN
 
 
 def _seconds(post: Post) -> float:

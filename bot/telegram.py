@@ -437,6 +437,13 @@ def _shaped(message: Message) -> tuple[str, InlineKeyboardMarkup | None]:
     return text, _keyboard(choices, labels, alone=message.several)
 
 
+def preview(message: Message) -> str:
+    """How a message will look: its text, and its rows of buttons."""
+    text, keyboard = _shaped(message)
+    rows = keyboard.inline_keyboard if keyboard else ()
+    return "\n".join([text, *(" ".join(f"[{button.text}]" for button in row) for row in rows)])
+
+
 def _label(message: Message, choice: Choice, number: int = 0) -> str:
     """What stands on a button; with a number it is cut to fit."""
     marked = message.several and choice is not message.choices[-1]

@@ -408,6 +408,17 @@ def _same(found: str | None, body: str) -> bool:
 # --- the shape of a message
 
 
+def preview(message: Message) -> str:
+    """How a message will look: its text, and buttons, a list or numbers under it."""
+    text = shape.sendable(message.text)
+    offer = _offer(message, text, "Ver opciones")
+    if offer is None:
+        return _numbered(message, text)
+    buttons = "twilio/quick-reply" in offer
+    rows = [f"[{choice.label}]" if buttons else f"≡ {choice.label}" for choice in message.choices]
+    return "\n".join([text, *rows])
+
+
 def _numbered(message: Message, text: str) -> str:
     """The text with its choices; without the one that means done, for numbers are the answer."""
     listed = message.choices[:-1] if message.several else message.choices

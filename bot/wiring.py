@@ -116,7 +116,8 @@ def library(engine: Engine, settings: Settings) -> Library:
         with database.reading(engine) as db:
             return forms.load(db, form, version)
 
-    return Library(lookup, {"aviso_url": f"{settings.address}/aviso"})
+    facts = {"aviso_url": f"{settings.address}/aviso", "address": settings.address}
+    return Library(lookup, facts)
 
 
 def front(engine: Engine) -> Callable[[], tuple[str, int]]:

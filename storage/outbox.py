@@ -59,6 +59,7 @@ class Letter:
     attempted_at: datetime | None = None
     asked_at: datetime | None = None
 
+
 PUT = insert(outbox).inline()  # built once: building a statement costs as much as running it
 
 

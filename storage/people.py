@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,6 +165,17 @@ def needs(db: Connection, person_id: int) -> str | None:
     """What a person needs to take part in a forum; None if they were never asked."""
     hidden = db.scalar(select(people.c.needs).where(people.c.id == person_id))
     return None if hidden is None else vault_of(db).show("people.needs", hidden)
+
+
+def needs_of_guests(db: Connection, forum_id: int) -> dict[str, int]:
+    """What those who come to a forum need, and how many of them."""
+    rsvps, vault = schema.rsvps, vault_of(db)
+    coming = select(people.c.needs).join(rsvps, rsvps.c.person_id == people.c.id)
+    coming = coming.where(rsvps.c.forum_id == forum_id, rsvps.c.answer == "yes")
+    found: Counter[str] = Counter()
+    for hidden in db.scalars(coming.where(people.c.needs.is_not(None))):
+        found.update(need for need in vault.show("people.needs", hidden).split() if need != "no")
+    return dict(found)
 
 
 def need(db: Connection, person_id: int, needs: str) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from dialogs.values import Message, Receipt
+from dialogs.values import Receipt
 from storage import schema
 from storage.outbox import Letter, letter
 
@@ -74,9 +74,3 @@ def doubtful(db: Connection, channel: str, now: datetime, limit: int) -> list[Le
 def _letters() -> Select[Any]:
     columns = (people.c.address, people.c.heard_at, people.c.language)
     return select(outbox, *columns).join(people, people.c.id == outbox.c.person_id)
-
-
-def message_of(db: Connection, channel: str, provider_id: str) -> Message | None:
-    """The message that the provider knows by this id; None also if it is an invitation's."""
-    found = told_of(db, channel, provider_id)
-    return found.message if found else None

@@ -1,0 +1,328 @@
+"""`consulta invite …`: plan, look, try on oneself, and follow what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bot import invitations as calling
+from bot import settings as settings_module
+from bot import telegram, timing, whatsapp, wiring
+from bot.cli_data import find
+from bot.cli_errors import Failure
+from bot.cli_forums import as_json, explained, office, tell
+from bot.delivery import now
+from bot.invitations import Call
+from dialogs.values import LANGUAGES
+from storage import forums, invitations, outbox
+from storage.database import reading
+from storage.invitations import Invitation, Reach
+
+FOLLOWED = 1.0  # seconds between two looks
+ON_ITS_WAY = ("queued", "leased")
+
+
+@click.group()
+def invite() -> None:
+    """Invitations: plan, preview, test, follow, pause, change, cancel."""
+
+
+def _moment(written: str | None) -> datetime | None:
+    try:
+        return timing.read(written, now()) if written else None
+    except ValueError as error:
+        raise Failure(str(error)) from None
+
+
+def _length(written: str) -> timedelta:
+    try:
+        return timing.duration(written)
+    except ValueError as error:
+        raise Failure(str(error)) from None
+
+
+@invite.command("plan")
+@click.argument("name", metavar="FORUM")
+@click.option("--at", required=True, help="When: 2027-08-01T10:00 (in Mérida), now, or +2h.")
+@click.option("--segment", default="", help="Whom: municipality=31050 and language=yua, …")
+@click.option("--until", help="The last sensible moment; else an hour before the forum.")
+@click.option("--spread", default="0m", help="Over how long it is spread: 30m, 2h, 1d.")
+@click.option("--template", default="", help="ContentSid of an approved es_MX template.")
+@click.option("--es", default="", help="Words instead of the forum's description, in Spanish.")
+@click.option("--yua", default="", help="The same in Maya.")
+@as_json
+@explained
+def invite_plan(
+    name: str,
+    at: str,
+    segment: str,
+    until: str | None,
+    spread: str,
+    template: str,
+    es: str,
+    yua: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Plan an invitation to FORUM and show whom it would reach now. Nothing is sent before --at."""
+    words = {code: text for code, text in (("es", es), ("yua", yua)) if text}
+    call = Call(_moment(at) or now(), segment, _moment(until), _length(spread), words, template)
+    with office(changes=True) as (db, library, _):
+        made, reach = calling.plan(db, library, forums.named(db, name), call, now())
+    if as_json:
+        click.echo(json.dumps({"invitation": made.id, "reach": reach.total}))
+        return
+    click.echo(f"invitation {made.id}: {reach.total} people, from {timing.shown(made.due)}")
+    _show_reach(reach)
+
+
+def _show_reach(reach: Reach) -> None:
+    for title, counts in list(asdict(reach).items())[1:]:
+        if counts:
+            listed = ", ".join(f"{key} {number}" for key, number in list(counts.items())[:12])
+            click.echo(f"  {title.replace('_', ' ')}: {listed}")
+
+
+@invite.command("reach")
+@click.option("--segment", default="", help="Whom: municipality=31050 and language=yua, …")
+@as_json
+@explained
+def invite_reach(segment: str, *, as_json: bool) -> None:
+    """Whom a segment would reach now; nothing is planned."""
+    with office() as (db, library, _):
+        found = calling.reach(db, library, segment)
+    if as_json:
+        click.echo(json.dumps(asdict(found), ensure_ascii=False))
+    else:
+        click.echo(f"{found.total} people")
+        _show_reach(found)
+
+
+@invite.command("list")
+@click.argument("name", metavar="FORUM", required=False)
+@as_json
+@explained
+def invite_list(name: str | None, *, as_json: bool) -> None:
+    """What is planned and sent: invitations, reminders, changes, thanks."""
+    with office() as (db, _, _s):
+        found = invitations.of_forum(db, forums.named(db, name).id if name else None)
+    if as_json:
+        click.echo(json.dumps([_known(one) for one in found], ensure_ascii=False))
+        return
+    table = Table("id", "forum", "what", "state", "from", "until", "segment", "note")
+    for one in found:
+        when = timing.shown(one.due), timing.shown(one.latest)
+        row = (one.id, one.forum_id, one.purpose, _state(one), *when, one.segment, one.alert)
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+def _known(one: Invitation) -> dict[str, Any]:
+    return {
+        "invitation": one.id,
+        "forum": one.forum_id,
+        "purpose": one.purpose,
+        "state": _state(one),
+        "segment": one.segment,
+        "at": one.due.isoformat(),
+        "until": one.latest.isoformat(),
+        "reach": one.reach,
+        "alert": one.alert,
+    }
+
+
+def _state(one: Invitation) -> str:
+    return "paused" if one.paused_at else one.state
+
+
+@invite.command("preview")
+@click.argument("number", metavar="ID", type=int)
+@as_json
+@explained
+def invite_preview(number: int, *, as_json: bool) -> None:
+    """How it will look on each channel, in each language."""
+    with office() as (db, library, _):
+        one = invitations.get(db, number)
+        messages = {code: calling.message(db, library, number, code) for code in LANGUAGES}
+    later = f"template {one.template}, then the above" if one.template else calling.NO_TEMPLATE
+    shown = {
+        code: {
+            "telegram": telegram.preview(message),
+            "whatsapp": whatsapp.preview(message),
+            "whatsapp after 24 hours": later,
+        }
+        for code, message in messages.items()
+    }
+    lines = [
+        f"── {channel}, {code}\n{text}"
+        for code, channels in shown.items()
+        for channel, text in channels.items()
+    ]
+    tell(shown, "\n\n".join(lines), as_json=as_json)
+
+
+@invite.command("test")
+@click.argument("number", metavar="ID", type=int)
+@click.argument("address")
+@as_json
+@explained
+def invite_test(number: int, address: str, *, as_json: bool) -> None:
+    """Send it to yourself first. ADDRESS: telegram:CHAT_ID, whatsapp:+NUMBER or a folio."""
+    with office(changes=True) as (db, library, _):
+        person = find(db, address)
+        message = calling.message(db, library, number, person.language)
+        outbox.put(db, person.id, person.channel, message, due=now())
+    tell({"test": address}, f"{address}: queued; a running worker sends it", as_json=as_json)
+
+
+@invite.command("status")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--follow", is_flag=True, help="Show it live until all is through.")
+@as_json
+@explained
+def invite_status(number: int, *, follow: bool, as_json: bool) -> None:
+    """What became of every intended person; the parts sum to the whole."""
+    if follow and not as_json:
+        _follow(number)
+        return
+    with office() as (db, _, _s):
+        one = invitations.get(db, number)
+        found = invitations.status(db, number)
+    lines = [f"{_state(one)}: {found['intended']} intended of {one.reach} planned"]
+    lines += [
+        f"  {key}: {n}" for key, n in found.items() if n and key not in ("intended", "skipped")
+    ]
+    lines += [f"  skipped: {n} ({reason})" for reason, n in found["skipped"].items()]
+    if found["uncertain"]:
+        again = f"consulta invite resend-uncertain {number}"
+        lines.append(
+            f"Nobody knows whether the uncertain ones arrived. To send them again: {again}"
+        )
+    tell(found, "\n".join([*lines, *([one.alert] if one.alert else [])]), as_json=as_json)
+
+
+def _follow(number: int) -> None:
+    """A live bar, from any machine that reaches the database."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[counts]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with wiring.opened(settings_module.read()) as engine, Progress(*columns) as progress:
+        task = progress.add_task("planned", total=None, counts="")
+        last: tuple[float, int] | None = None
+        while True:
+            with reading(engine) as db:
+                one, found = invitations.get(db, number), invitations.status(db, number)
+            through = found["intended"] - sum(found[key] for key in ON_ITS_WAY)
+            here = (time.monotonic(), through)
+            rate = (through - last[1]) / (here[0] - last[0]) if last else 0.0
+            last = here
+            total = max(found["intended"], one.reach)
+            counts = _counts(found, rate)
+            progress.update(
+                task, total=total, completed=through, counts=counts, description=_state(one)
+            )
+            if one.state in ("done", "cancelled"):
+                return
+            time.sleep(FOLLOWED)
+
+
+def _counts(found: Mapping[str, Any], rate: float) -> str:
+    arrived = found["delivered"] + found["read"]
+    return (
+        f"sent {found['sent'] + arrived}, delivered {arrived}, failed {found['failed']}, "
+        f"waiting {found['queued'] + found['leased'] + found['held']}, {rate:.0f}/s"
+    )
+
+
+@invite.command("change")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--at", help="Another time.")
+@click.option("--segment", help="Others.")
+@click.option("--until", help="Another last sensible moment.")
+@as_json
+@explained
+def invite_change(
+    number: int, at: str | None, segment: str | None, until: str | None, *, as_json: bool
+) -> None:
+    """Change what has not begun; the last sensible moment also while it runs."""
+    with office(changes=True) as (db, library, _):
+        one = invitations.get(db, number)
+        if (at or segment is not None) and one.state != "planned":
+            raise Failure(f"Invitation {number} has begun. Cancel it, and plan another one.")
+        values: dict[str, Any] = {}
+        if at:
+            values["due"] = timing.awake(_moment(at) or now())
+        if until:
+            values["latest"] = _moment(until)
+        if segment is not None:
+            values |= {"segment": segment, "reach": calling.reach(db, library, segment).total}
+        if values.get("latest", one.latest) <= values.get("due", one.due):
+            raise Failure("It would begin after its last sensible moment. Change --at or --until.")
+        if values:
+            invitations.change(db, number, **values)
+        one = invitations.get(db, number)
+    tell(_known(one), f"{one.reach} people, from {timing.shown(one.due)}", as_json=as_json)
+
+
+def _set(number: int, to: str) -> dict[str, Any]:
+    with office(changes=True) as (db, _, _s):
+        one = invitations.get(db, number)
+        if one.state in ("done", "cancelled"):
+            raise Failure(f"Invitation {number} is {one.state}: there is nothing to {to}.")
+        match to:
+            case "pause":
+                invitations.pause(db, number, now())
+            case "resume":
+                invitations.pause(db, number, None)
+            case _:
+                invitations.cancel(db, number)
+        return _known(invitations.get(db, number))
+
+
+@invite.command("pause")
+@click.argument("number", metavar="ID", type=int)
+@as_json
+@explained
+def invite_pause(number: int, *, as_json: bool) -> None:
+    """Send no more of it for now; what is on its way arrives."""
+    tell(_set(number, "pause"), f"{number}: paused", as_json=as_json)
+
+
+@invite.command("resume")
+@click.argument("number", metavar="ID", type=int)
+@as_json
+@explained
+def invite_resume(number: int, *, as_json: bool) -> None:
+    """Go on with a paused one."""
+    tell(_set(number, "resume"), f"{number}: goes on", as_json=as_json)
+
+
+@invite.command("cancel")
+@click.argument("number", metavar="ID", type=int)
+@as_json
+@explained
+def invite_cancel(number: int, *, as_json: bool) -> None:
+    """Whoever has not got it gets it no more."""
+    tell(_set(number, "cancel"), f"{number}: cancelled", as_json=as_json)
+
+
+@invite.command("resend-uncertain")
+@click.argument("number", metavar="ID", type=int)
+@as_json
+@explained
+def invite_resend(number: int, *, as_json: bool) -> None:
+    """Send again what may have arrived or not. Some will get it twice."""
+    with office(changes=True) as (db, _, _s):
+        invitations.get(db, number)
+        count = invitations.resend(db, number, now())
+    tell({"resent": count}, f"{count} are sent again", as_json=as_json)
