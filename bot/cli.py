@@ -5,7 +5,6 @@ Exit 0: done; 1: faults found; 2: wrong use, or input that cannot be read.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import socket
@@ -13,7 +12,6 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,14 +21,15 @@ from bot import settings as settings_module
 from bot import terminal, wiring
 from bot.cli_data import export, person
 from bot.cli_errors import Failure, told
+from bot.cli_forms import form
 from bot.cli_forums import forum
 from bot.cli_invite import invite
 from bot.cli_organizers import organizer
-from bot.delivery import now
+from bot.cli_status import status
 from bot.logs import configure
 from bot.settings import Settings, secret
 from dialogs import language_report, script
-from storage import database, forms
+from storage import database
 from storage.vault import vault
 
 THREADS = 8  # of the web server: a thread waits while another one's transaction is written
@@ -185,66 +184,7 @@ def chat_command(form: str | None, language: str | None) -> None:
 # questionnaires
 
 
-@main.group()
-def form() -> None:
-    """Questionnaires: check, publish."""
-
-
-@form.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
-@told
-def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Every fault at once; exit 1 if there is one."""
-    found = [(file, _faults(file)) for file in files]
-    if as_json:
-        click.echo(
-            json.dumps([_report(file, faults) for file, faults in found], ensure_ascii=False)
-        )
-    else:
-        for file, faults in found:
-            for fault in faults:
-                click.echo(f"{file}, {fault}", err=True)
-            if not faults:
-                click.echo(f"{file}: no faults")
-    sys.exit(1 if any(faults for _, faults in found) else 0)
-
-
-def _faults(file: Path) -> list[script.Fault]:
-    if not file.is_file():
-        raise Failure(f"{file}: there is no such file.")
-    return script.check(file)[1]
-
-
-def _report(file: Path, faults: list[script.Fault]) -> dict[str, Any]:
-    told = [
-        {name: getattr(fault, name) for name in ("sheet", "row", "name", "problem", "cure")}
-        for fault in faults
-    ]
-    return {"file": str(file), "ok": not faults, "faults": told}
-
-
-@form.command("publish")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--accept-drafts", is_flag=True, help="Publish Maya that nobody has reviewed.")
-@told
-def form_publish(file: Path, *, accept_drafts: bool) -> None:
-    """Make a new version of a questionnaire; running conversations end on theirs."""
-    faults = _faults(file)
-    if faults:
-        raise Failure("\n".join(f"{file}, {fault}" for fault in faults))
-    found = script.read(file)
-    if found.drafts and not accept_drafts:
-        raise Failure(
-            f"{file}: {found.drafts} texts in Maya are drafts that nobody has reviewed. "
-            "Have them reviewed, or say so: --accept-drafts"
-        )
-    engine = wiring.open_database(settings_module.read())
-    with database.writing(engine) as db:
-        front = forms.front(db)
-        first = front is None or front[0] == found.name
-        published = forms.publish(db, file, now(), front=first)
-    click.echo(f"{published.name}, version {published.version}")
+main.add_command(form)
 
 
 # language
@@ -311,6 +251,7 @@ main.add_command(organizer)
 main.add_command(forum)
 main.add_command(invite)
 main.add_command(export)
+main.add_command(status)
 main.add_command(person)
 
 

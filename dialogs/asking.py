@@ -117,7 +117,7 @@ def _heading(question: Question, dialog: Dialog, library: Library, language: str
     if not question.asked:
         value = "" if question.type == "note" else dialog.answers.get(question.name, "")
         return f"{label} {shown(question, value, language)}".strip() if value else label
-    if not question.counted:
+    if not question.counted or not library.counting:
         return label
     at, all_ = progress(dialog, library)
     return f"{say('progress', language, {'at': at, 'all': all_})} · {label}"
@@ -235,7 +235,7 @@ def second_help(
 ) -> str:
     """The second time: how to answer, and the way round. A broken rule is said again beside it."""
     rule = ""
-    if fault == "constraint":
+    if fault == "constraint" and question.constraint_message:
         rule = words(question.constraint_message, dialog, library, language, question) + " "
     match question.type:
         case type_ if type_ in NUMBERS:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from dialogs.tables import Sheet
 
 CODE = re.compile(r"\(([A-Za-z]{2,3})(?:[-_]\w+)?\)\s*$")
+REVIEW = re.compile(r"review_([a-z]{2,3})")
 WORDS = frozenset(
     (
         *("label", "hint", "guidance_hint", "constraint_message", "required_message"),
@@ -90,6 +91,8 @@ def header(written: str) -> tuple[str, str]:
     if parts[0].lower() == "jr":
         parts = [written.strip()]
     column, rest = parts[0].lower().replace(" ", "_"), parts[1:]
+    if match := REVIEW.fullmatch(column):  # as ODK takes it on the choices sheet
+        return "review", match[1]
     if column in OUTER and rest:
         inner = rest[0].lower()
         if inner == "jr" and mark == ":" and rest[1:]:
@@ -152,3 +155,40 @@ def unknown(sheet: Sheet) -> list[str]:
         if column not in WORDS | PLAIN and named not in IGNORED and column not in IGNORED:
             found.append(written)
     return found
+
+
+def for_odk(book: Mapping[str, Sheet]) -> dict[str, Sheet]:
+    """With the review states of choices under a header that ODK's converter takes: review_yua."""
+    return {
+        name: _renamed(sheet, _odk_names(sheet)) if name == "choices" else sheet
+        for name, sheet in book.items()
+    }
+
+
+def from_odk(book: Mapping[str, Sheet]) -> dict[str, Sheet]:
+    """The other way round: review_yua is review::Maya (yua) again."""
+    return {
+        name: _renamed(sheet, {new: old for old, new in _odk_names(sheet).items()})
+        if name == "choices"
+        else sheet
+        for name, sheet in book.items()
+    }
+
+
+def _odk_names(sheet: Sheet) -> dict[str, str]:
+    """The header of a review column beside a label in the same language -> ODK's name for it."""
+    labels = [written for written in sheet.headers if header(written)[0] == "label"]
+    return {
+        written.replace(written.partition("::")[0], "review", 1): f"review_{header(written)[1]}"
+        for written in labels
+        if "::" in written and re.fullmatch(r"[a-z]{2,3}", header(written)[1])
+    }
+
+
+def _renamed(sheet: Sheet, names: Mapping[str, str]) -> Sheet:
+    rows = tuple(
+        (number, {names.get(written, written): cell for written, cell in cells.items()})
+        for number, cells in sheet.rows
+    )
+    headers = tuple(names.get(written, written) for written in sheet.headers)
+    return Sheet(headers, rows, sheet.repeated)

@@ -144,7 +144,7 @@ def odd(rng: Random) -> str:
 
 def matching(pattern: str, rng: Random) -> str:
     """A text that matches a pattern, as far as its parts are ordinary ones."""
-    from re import _constants, _parser  # type: ignore[attr-defined]
+    from re import _constants, _parser
 
     try:
         return _made(_parser.parse(pattern), rng, _constants)
@@ -160,7 +160,8 @@ def _part(code: Any, given: Any, rng: Random, codes: Any) -> str:
     if code is codes.LITERAL:
         return chr(given)
     if code is codes.IN:
-        return _part(*rng.choice(given), rng, codes)
+        inner, what = rng.choice(given)
+        return _part(inner, what, rng, codes)
     if code is codes.RANGE:
         return chr(rng.randint(given[0], given[1]))
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):

@@ -126,7 +126,8 @@ class Repeat:
 
     name: str
     first: int  # place of its first question
-    size: int  # questions, with the one that asks whether there is another
+    size: int  # questions, with the one that asks whether there is another, if there is one
+    relevant: tuple[logic.Expression, ...] = ()
     count: logic.Expression | None = None  # how many, where the form says so
     most: int = 20
     inside: frozenset[str] = frozenset()  # its questions' names
@@ -147,6 +148,7 @@ class Script:
     read_names: frozenset[str] = frozenset()  # answers that an expression or a label needs
     repeats: Mapping[str, Repeat] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    dependents: Mapping[str, frozenset[str]] = field(default_factory=dict)  # who looks at a name
     settles: bool = False  # an answer may change others: computed, preset, or looked back at
     bilingual: bool = False  # it asks for the language itself; until then it speaks all of them
     copies: dict[str, Question] = field(default_factory=dict, compare=False, repr=False)  # cache

@@ -283,7 +283,8 @@ def settles(questions: Sequence[Question]) -> bool:
     """Whether an answer may change others: computed, preset, or looked at before it is asked."""
     seen: set[str] = set()
     for question in questions:
-        if question.silent or question.computed or question.default or question.trigger:
+        preset = question.default or question.type in ("start", "end", "today")
+        if preset or question.computed or question.trigger:
             return True
         seen.add(question.name)
         if any(not test.names <= seen - {question.name} for test in question.relevant):

@@ -74,9 +74,9 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
     choices.read_lists(reader, book)
     survey = columns.rows("survey", book["survey"], reader.default)
     questions, repeats = _survey(reader, survey)
-    if not any(question.asked for question in questions) and not reader.faults:
+    if not questions and not reader.faults:
         cure = "Add a row with a type, a name and a label to the survey sheet."
-        reader.faults.append(Fault("survey", 1, "", "Nothing is asked.", cure))
+        reader.faults.append(Fault("survey", 1, "", "Nothing is said or asked.", cure))
     script = Script(
         name=name or _form_id(settings, path),
         version=version,
@@ -89,6 +89,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         read_names=frozenset(_read_names(questions, repeats)),
         repeats=repeats,
         tables=reader.tables,
+        dependents=_dependents(questions),
         settles=bool(repeats) or rows.settles(questions),
         bilingual=any(question.role == "language" for question in questions),
     )
@@ -271,13 +272,15 @@ def _end(
     if len(made) == frame.first:
         reader.fault(frame.row, frame.name, "This repeat asks nothing.", "Delete it.")
     outer = tuple(test for other in (*frames, frame) for test in other.tests)
-    made.append(_another(frame, outer))
     counts = rows.expressions(reader, frame.row, "repeat_count")
+    if not counts:
+        made.append(_another(frame, outer))
     most = frame.row.cell("most")
     repeats[frame.name] = Repeat(
         name=frame.name,
         first=frame.first,
         size=len(made) - frame.first,
+        relevant=outer,
         count=counts[0] if counts else None,
         most=int(most) if most.isdecimal() and int(most) else 20,
         inside=frozenset(question.name for question in made[frame.first :]),
@@ -311,6 +314,24 @@ def _named(reader: Reader, row: Row, name: str, names: set[str]) -> bool:
         names.add(name.lower())
         return True
     return False
+
+
+def _dependents(questions: Sequence[Question]) -> Mapping[str, frozenset[str]]:
+    """Who has to be looked at again when an answer changes, directly and through others."""
+    direct: dict[str, set[str]] = {}
+    for question in questions:
+        looked_at = {name for test in rows.logic_of(question) for name in test.names}
+        for name in looked_at | {*question.trigger}:
+            direct.setdefault(name, set()).add(question.name)
+    found: dict[str, frozenset[str]] = {}
+    for name, first in direct.items():
+        all_, to_do = set[str](), list(first)
+        while to_do:
+            if (next_ := to_do.pop()) not in all_:
+                all_.add(next_)
+                to_do.extend(direct.get(next_, ()))
+        found[name] = frozenset(all_)
+    return found
 
 
 def _read_names(questions: Sequence[Question], repeats: Mapping[str, Repeat]) -> Iterator[str]:

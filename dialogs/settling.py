@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from dialogs import dates, logic, walking
@@ -25,6 +26,7 @@ class Work:
     held: dict[str, str]
     aside: dict[str, str]
     values: dict[str, str]  # held, and the empty places of repeats
+    concerned: frozenset[str] = frozenset()  # those that look at what changed; empty: all
     again: set[str] = field(default_factory=set)  # to be asked once more
 
     def put(self, name: str, value: str) -> None:
@@ -38,7 +40,11 @@ class Work:
 def settle(dialog: Dialog, library: Library, changed: str = "") -> tuple[Dialog, list[Effect]]:
     """Compute, preset, set aside what is irrelevant now, take back what is relevant again."""
     script = library.script(dialog)
+    if changed and not script.repeats and changed not in script.dependents:
+        return dialog, []
     work = Work(dialog, script, library, changed, {**dialog.answers}, {**dialog.aside}, {})
+    if changed and not script.repeats:
+        work.concerned = script.dependents[changed]
     for _ in range(MOST_PASSES):
         before = dict(work.held)
         _pass(work)
@@ -63,10 +69,10 @@ def _moved(before: Dialog, settled: Dialog) -> list[Effect]:
 
 def _pass(work: Work) -> None:
     script = work.script
-    work.values = {**walking.blanks(work.held, script), **work.held}
+    work.values = walking.with_blanks(work.held, work.dialog, work.library)
     here = walking.over(work.values, script, work.dialog, work.library)
     seen = set[str]()
-    for question in walking.steps(script, here):
+    for question in _concerned(work, here):
         seen.add(question.name)
         if not walking.holds(question, here, script):
             if question.name in work.held:
@@ -75,6 +81,13 @@ def _pass(work: Work) -> None:
             _follow(question, walking.at(here, question, script), work)
     for name in [name for name in work.held if name not in seen and "#" in name]:
         work.set_aside(name)  # of an instance that is there no more
+
+
+def _concerned(work: Work, here: Scope) -> Iterable[Question]:
+    """The questions that may have changed, in order; with repeats, all."""
+    if not work.concerned:
+        return walking.steps(work.script, here)
+    return [each for each in work.script.questions if each.name in work.concerned]
 
 
 def _follow(question: Question, here: Scope, work: Work) -> None:
@@ -136,7 +149,14 @@ def found(dialog: Dialog, library: Library) -> list[Effect]:
         if question.type == "end" and library.now:
             value = dates.stamp(library.now.astimezone(here.zone))
         if value and not question.asked and walking.holds(question, here, script):
+            value, said = ("", value) if _worded(question, script) else (value, "")
             kept.append(
-                Keep(dialog, question.name, question.role, value, "", None, 0.0, again=True)
+                Keep(dialog, question.name, question.role, value, said, None, 0.0, again=True)
             )
     return kept
+
+
+def _worded(question: Question, script: Script) -> bool:
+    """Whether it may repeat what was said in the person's own words: kept as those are."""
+    names = question.calculation.names if question.calculation else ()
+    return any(name in script.places and script.question(name).open for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -12,7 +12,7 @@ from typing import Any
 
 from dialogs import engine, examples, moving, walking
 from dialogs.examples import Hints
-from dialogs.questions import Question, Script
+from dialogs.questions import Option, Question, Script
 from dialogs.state import Dialog, Effect, End, Say, Talk
 from dialogs.values import Inbound, Media
 from dialogs.walking import Library
@@ -36,6 +36,7 @@ class Walk:
     at: str = ""
     tries: int = 0
     replies: int = 0
+    prompts: int = 0
     seconds: float = 0.0
     reached: set[str] = field(default_factory=set)
 
@@ -51,6 +52,7 @@ class Result:
     unreached: tuple[str, ...]
     replies: float  # the median of those a person gave
     minutes: float  # the median, reading included
+    prompts: float = 0.0  # questions of the consultation proper, the median
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,17 +64,18 @@ class Result:
             "stuck": dict(self.dead_ends),
             "unreached": list(self.unreached),
             "replies": self.replies,
+            "questions": self.prompts,
             "minutes": round(self.minutes, 1),
         }
 
 
 def simulate(script: Script, people: int, seed: int) -> Result:
     """Let people walk a questionnaire; the same seed gives the same result."""
-    library = Library(lambda _form, _version: script)
+    library = Library(lambda _form, _version: script, counting=False)
     hints = examples.hints(script)
     to_reach = {question.name: None for question in script.questions if not question.silent}
     stuck, ended = Counter[str](), Counter[str]()
-    replies, seconds = [0], [0.0]
+    replies, seconds, prompts = [0], [0.0], [0]
     for number in range(people):
         rng = Random(f"{seed} {number}")  # noqa: S311  # dice, not a secret
         walk = Walk(Talk(), rng, _wishes(to_reach, hints, number, rng))
@@ -84,6 +87,7 @@ def simulate(script: Script, people: int, seed: int) -> Result:
             stuck[walk.at.partition("#")[0]] += 1
         replies.append(walk.replies)
         seconds.append(walk.seconds)
+        prompts.append(walk.prompts)
     return Result(
         people=people,
         finished=ended["completed"] + ended["refused"],
@@ -92,6 +96,7 @@ def simulate(script: Script, people: int, seed: int) -> Result:
         unreached=tuple(name for name in to_reach if not name.endswith(".title")),
         replies=median(replies[1:] or replies),
         minutes=median(seconds[1:] or seconds) / 60,
+        prompts=median(prompts[1:] or prompts),
     )
 
 
@@ -114,7 +119,9 @@ def _walk(walk: Walk, script: Script, library: Library, hints: Hints, *, careful
         _read(walk, effects)
         ended = next((effect for effect in effects if isinstance(effect, End)), None)
         if ended is not None:
-            walk.reached.update(name.partition("#")[0] for name in ended.dialog.passed)
+            passed = ended.dialog.passed
+            walk.reached.update(name.partition("#")[0] for name in passed)
+            walk.prompts = sum(script.question(name).counted for name in passed)
             return ended.disposition
         asked = moving.asked(walk.talk, replace(library, now=heard.at))
         walk.replies += 1
@@ -169,7 +176,7 @@ def _reply(
     if len(options) > 12:
         option = _picked(options, walk.wanted.get(question.base, ()), rng)
         return _inbound(walk, text=next(iter(option.label.values()), option.name))
-    wanted = walk.wanted.get(question.base, ()) if walk.tries < 3 else ()
+    wanted: Sequence[str] = walk.wanted.get(question.base, ()) if walk.tries < 3 else ()
     if question.role == "consent" and rng.random() < 0.9:
         wanted = ("si", "yes")
     if question.role == "repeat" and dice < 0.7:
@@ -177,7 +184,7 @@ def _reply(
     return _inbound(walk, text=examples.good(question, options, hints, rng, wanted))
 
 
-def _picked(options: Any, wanted: Any, rng: Random) -> Any:
+def _picked(options: Sequence[Option], wanted: Sequence[str], rng: Random) -> Option:
     return rng.choice([option for option in options if option.name in wanted] or list(options))
 
 

@@ -44,12 +44,13 @@ def publish(
 
 def _files(path: Path) -> Mapping[str, bytes]:
     """The questionnaire, and the tables that it names."""
+    content = path.read_bytes()
     beside = {
         other.name: other.read_bytes()
         for other in path.parent.glob("*.csv")
-        if other.name.encode() in path.read_bytes() or path.suffix != ".md"
+        if other.stem.encode() in content or path.suffix != ".md"
     }
-    return {path.name: path.read_bytes(), **beside}
+    return {path.name: content, **beside}
 
 
 def again(db: Connection, name: str, version: int, at: datetime, *, state: str) -> int:

@@ -1,0 +1,210 @@
+"""The commands about questionnaires: check, show, try, translate, compare and publish."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from bot import settings as settings_module
+from bot import wiring
+from bot.cli_errors import Failure, told
+from bot.delivery import now
+from bot.settings import Settings
+from dialogs import checking, columns, drawing, script, simulation, tables
+from dialogs.checking import Checked
+from dialogs.questions import Fault, Script
+from storage import database, forms
+
+FORM = click.Path(path_type=Path)
+
+
+@click.group()
+def form() -> None:
+    """Questionnaires: check, show, try, translate, compare, publish."""
+
+
+@form.command("check")
+@click.argument("files", nargs=-1, required=True, type=FORM)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@told
+def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Every fault at once; exit 1 if there is one. Warnings are told and change nothing."""
+    found = [(file, _checked(file)) for file in files]
+    if as_json:
+        reports = [_report(file, checked) for file, checked in found]
+        click.echo(json.dumps(reports, ensure_ascii=False))
+    else:
+        for file, checked in found:
+            _tell(file, checked)
+    sys.exit(1 if any(checked.faults for _, checked in found) else 0)
+
+
+def _checked(file: Path) -> Checked:
+    _there(file)
+    return checking.check(file)
+
+
+def _there(file: Path) -> None:
+    if not file.is_file():
+        raise Failure(f"{file}: there is no such file.")
+
+
+def _tell(file: Path, checked: Checked) -> None:
+    for fault in checked.faults:
+        click.echo(f"{file}, {fault}", err=True)
+    for warning in checked.warnings:
+        click.echo(f"{file}, {warning} (warning)", err=True)
+    if checked.faults:
+        click.echo(f"{file}: {len(checked.faults)} faults")
+        return
+    few = f", {len(checked.warnings)} warnings" if checked.warnings else ""
+    if walked := checked.walked:
+        few += f"; about {walked.prompts:g} questions and {walked.minutes:.0f} minutes a person"
+    click.echo(f"{file}: no faults{few}")
+
+
+def _report(file: Path, checked: Checked) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "ok": not checked.faults,
+        "faults": [_plain(fault) for fault in checked.faults],
+        "warnings": [_plain(warning) for warning in checked.warnings],
+    }
+
+
+def _plain(fault: Fault) -> dict[str, Any]:
+    return {name: getattr(fault, name) for name in ("sheet", "row", "name", "problem", "cure")}
+
+
+def _read(file: Path) -> Script:
+    _there(file)
+    try:
+        return script.read(file)
+    except script.ScriptError as error:
+        raise Failure(str(error)) from None
+
+
+@form.command("show")
+@click.argument("file", type=FORM)
+@click.option("--language", default="es", help="In which language the labels are shown.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Write a drawing to this file.")
+@told
+def form_show(file: Path, language: str, svg: Path | None) -> None:
+    """The questions as a tree: what is asked, when, and which choices there are."""
+    found = _read(file)
+    if svg is not None:
+        svg.write_text(drawing.svg(found, language), encoding="utf-8")
+        click.echo(f"{svg}")
+        return
+    Console().print(drawing.tree(found, language))
+
+
+@form.command("simulate")
+@click.argument("file", type=FORM)
+@click.option("--people", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@told
+def form_simulate(file: Path, people: int, seed: int, *, as_json: bool) -> None:
+    """Let random people walk it: who ends, who is stuck, what nobody reaches; exit 1 if stuck."""
+    result = simulation.simulate(_read(file), people, seed)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        for name, value in result.to_json().items():
+            click.echo(f"{name.replace('_', ' ')}: {_listed(value)}")
+    sys.exit(1 if result.dead_ends else 0)
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, list | dict):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+# tables
+
+
+@form.command("xlsx")
+@click.argument("file", type=FORM)
+@click.argument("out", type=click.Path(path_type=Path))
+@told
+def form_xlsx(file: Path, out: Path) -> None:
+    """The questionnaire as a spreadsheet, for ODK, KoboToolbox and Excel."""
+    _there(file)
+    try:
+        tables.to_xlsx(columns.for_odk(tables.read(file)), out)
+    except tables.TableError as error:
+        raise Failure(f"{file}: {error}") from None
+    click.echo(str(out))
+
+
+@form.command("import")
+@click.argument("file", type=FORM)
+@click.argument("out", type=click.Path(path_type=Path))
+@told
+def form_import(file: Path, out: Path) -> None:
+    """A spreadsheet as Markdown tables, which can be read and compared. Nothing is lost."""
+    _there(file)
+    try:
+        book = columns.from_odk(tables.read(file))
+        out.write_text(tables.to_markdown(book), encoding="utf-8")
+    except tables.TableError as error:
+        raise Failure(f"{file}: {error}") from None
+    click.echo(str(out))
+
+
+# publishing
+
+
+@form.command("publish")
+@click.argument("file", type=FORM)
+@click.option("--accept-drafts", is_flag=True, help="Publish Maya that nobody has reviewed.")
+@told
+def form_publish(file: Path, *, accept_drafts: bool) -> None:
+    """Make a new version of a questionnaire; running conversations end on theirs."""
+    checked = _checked(file)
+    if checked.faults or checked.script is None:
+        raise Failure("\n".join(f"{file}, {fault}" for fault in checked.faults))
+    found = checked.script
+    if found.drafts and not accept_drafts:
+        raise Failure(
+            f"{file}: {found.drafts} texts in Maya are drafts that nobody has reviewed. "
+            "Have them reviewed, or say so: --accept-drafts"
+        )
+    settings = settings_module.read()
+    engine = wiring.open_database(settings)
+    _keep_recordings(file.parent, found, settings)
+    with database.writing(engine) as db:
+        front = forms.front(db)
+        first = front is None or front[0] == found.name
+        published = forms.publish(db, file, now(), front=first)
+    engine.dispose()
+    click.echo(f"{published.name}, version {published.version}")
+
+
+def _keep_recordings(folder: Path, found: Script, settings: Settings) -> None:
+    """Copy the recordings that lie beside the form to where the channels look for them."""
+    names = {
+        file
+        for question in found.questions
+        for audio in (question.audio, *(option.audio for option in question.options))
+        for file in audio.values()
+        if not file.startswith(("http://", "https://"))
+    }
+    target = settings.data / "media"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in sorted(names):
+        source = next(path for path in (folder / name, folder / "media" / name) if path.is_file())
+        kept = target / Path(name).name
+        if kept.is_file() and kept.read_bytes() != source.read_bytes():
+            raise Failure(
+                f"{source}: another recording is already published by this name. "
+                "Rename it, in the form too: a published version never changes."
+            )
+        kept.write_bytes(source.read_bytes())

@@ -1,0 +1,272 @@
+"""Everything that can be said of a questionnaire before anybody is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyxform.errors import PyXFormError
+from pyxform.xls2xform import convert
+
+from dialogs import columns, reaching, rows, simulation
+from dialogs import script as scripts
+from dialogs.questions import REFERENCE, Fault, Option, Question, Script
+from dialogs.simulation import Result
+from dialogs.tables import Sheet, Workbook
+from dialogs.values import Text
+
+MOST_PROMPTS = 15
+MOST_LETTERS = 300  # of a message: many people pay for their data by the day
+BUTTON, LIST = 20, 24  # letters on a WhatsApp button (up to 3 choices), and in a list (up to 10)
+MOST_LISTED = 10
+READABLE = 40  # letters that a Telegram button shows on a small screen
+BODIES = ((1024, "WhatsApp takes 1,024 letters with buttons"),
+          (1600, "WhatsApp takes 1,600 letters"),
+          (4096, "Telegram takes 4,096 letters"))  # fmt: skip
+LARGEST_AUDIO = 16_000_000  # bytes, of WhatsApp
+AUDIO = (".ogg", ".opus", ".oga", ".mp3", ".m4a", ".aac", ".amr", ".mp4")
+PEOPLE = 40  # simulated, for the reading time
+OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
+ROW = re.compile(r"\[row\s*:\s*(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A questionnaire, what makes it unusable, and what could be better."""
+
+    script: Script | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...] = ()
+    walked: Result | None = field(default=None)
+
+
+def check(path: Path) -> Checked:
+    """Read a file and look at everything. Raises OSError if it cannot be read."""
+    reading = scripts.load(path)
+    if reading.script is None:
+        return Checked(None, reading.faults, reading.warnings)
+    found = reading.script
+    faults = [
+        *_pyxform(path, reading.book, reading.script),
+        *reaching.safely(found),
+        *_audio(path.parent, found),
+    ]
+    walked = simulation.simulate(found, PEOPLE, 1) if not faults else None
+    warnings = [
+        *reading.warnings,
+        *_translations(reading.book),
+        *(warning for question in found.questions for warning in _lengths(question)),
+        *(_guide(found, walked) if walked else ()),
+    ]
+    return Checked(found, _sorted(faults), _sorted(warnings), walked)
+
+
+def _sorted(found: Sequence[Fault]) -> tuple[Fault, ...]:
+    order = {"survey": 0, "choices": 1, "settings": 2}
+    unique = dict.fromkeys(found)
+    return tuple(sorted(unique, key=lambda fault: (order.get(fault.sheet, 3), fault.row)))
+
+
+# what pyxform says
+
+
+def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
+    """Whether ODK and KoboToolbox would take the form too."""
+    try:
+        convert(_definition(book, script), warnings=[], form_name="data", default_language=None)
+    except PyXFormError as error:
+        said = " ".join(str(error).split())
+        match = ROW.search(said)
+        row = int(match[1]) if match else 1
+        problem = f"ODK would not take it: {ROW.sub('', said).strip(' .')}."
+        yield Fault("survey", row, "", problem, "Correct it; facilitators' phones use this form.")
+    except Exception as error:  # noqa: BLE001  # its reader has no interface of its own for faults
+        problem = f"ODK's converter stops at it ({type(error).__name__}: {error})."
+        yield Fault("survey", 1, "", problem, f"Look for what is unusual in {path.name}.")
+
+
+def _definition(book: Workbook, script: Script) -> dict[str, object]:
+    """The sheets as pyxform takes them, with the facts that only the chat knows."""
+    book = {name: _plain(sheet) for name, sheet in book.items()}
+    known = {name: list(_filled(sheet)) for name, sheet in book.items()}
+    used = {name for question in script.questions for name in _named(question)}
+    for fact in sorted(used & scripts.FACTS - script.places.keys()):
+        known["survey"].append({"type": "hidden", "name": fact})
+    found: dict[str, object] = {"fallback_form_name": script.name, **known}
+    for name, sheet in book.items():
+        headers = dict.fromkeys(
+            (*sheet.headers, "type", "name") if name == "survey" else sheet.headers
+        )
+        found[f"{name}_header"] = [dict.fromkeys(headers)]
+    wanted = ("survey", "choices", "settings", "external_choices", "entities", "osm")
+    return {
+        key: value
+        for key, value in found.items()
+        if key.removesuffix("_header") in wanted or key == "fallback_form_name"
+    }
+
+
+def _plain(sheet: Sheet) -> Sheet:
+    """Without what is ours alone: review states, and how long a text may be."""
+    headers = tuple(name for name in sheet.headers if columns.header(name)[0] != "review")
+    cells = tuple(
+        (number, {header: OURS.sub("", row.get(header, "")) for header in headers})
+        if "parameters" in sheet.headers
+        else (number, {header: row.get(header, "") for header in headers})
+        for number, row in sheet.rows
+    )
+    return Sheet(headers, cells)
+
+
+def _filled(sheet: Sheet) -> Iterator[dict[str, str]]:
+    at = 2
+    for number, row in sheet.rows:
+        yield from ({} for _ in range(number - at))
+        yield {header: cell for header, cell in row.items() if cell}
+        at = number + 1
+
+
+def _named(question: Question) -> Iterator[str]:
+    for words in rows.texts(question):
+        yield from REFERENCE.findall(words)
+
+
+# translations
+
+
+def _translations(book: Workbook) -> Iterator[Fault]:
+    """Cells that are empty in one language and full in another."""
+    for name in ("survey", "choices"):
+        sheet = book.get(name)
+        by_column = _languages(sheet) if sheet else {}
+        for number, row in sheet.rows if sheet else ():
+            for column, headers in by_column.items():
+                yield from _missing(name, number, row, column, headers)
+
+
+def _languages(sheet: Sheet) -> Mapping[str, Sequence[str]]:
+    """Column -> its headers, one a language; columns with only one are left out."""
+    found: dict[str, list[str]] = {}
+    for written in sheet.headers:
+        column, _ = columns.header(written)
+        if column in columns.WORDS - {"review"} and not column.startswith("media"):
+            found.setdefault(column, []).append(written)
+    spoken = found.get("label", [])
+    return {
+        column: headers for column, headers in found.items() if len(spoken) > 1 and len(headers) > 1
+    }
+
+
+def _missing(
+    sheet: str, number: int, row: Mapping[str, str], column: str, headers: Sequence[str]
+) -> Iterator[Fault]:
+    if not any(row.get(header) for header in headers):
+        return
+    name = next((cell for key, cell in row.items() if columns.header(key)[0] == "name"), "")
+    for header in headers:
+        if not row.get(header):
+            language = (
+                header.replace("::", ":").partition(":")[2].strip(": ") or "the default language"
+            )
+            problem = f"The {column} has no text in {language} (column '{header}')."
+            yield Fault(sheet, number, name, problem, "Write it, or have it translated.")
+
+
+# lengths
+
+
+def _lengths(question: Question) -> Iterator[Fault]:
+    if question.silent:
+        return
+    yield from _long_message(question)
+    if not 0 < len(question.options) <= MOST_LISTED:
+        return
+    limit, where = (BUTTON, "button") if len(question.options) <= 3 else (LIST, "list")
+    if question.type != "select_one":
+        limit, where = READABLE, "Telegram"
+    for option in question.options:
+        if option.row and (words := _longest(option.label)) and len(words) > limit:
+            yield _long_label(option, words, limit, where)
+
+
+def _long_label(option: Option, words: str, limit: int, where: str) -> Fault:
+    shown = {
+        "button": f"a WhatsApp button shows {limit}",
+        "list": f"a WhatsApp list shows {limit}",
+        "Telegram": f"a Telegram button shows about {limit}",
+    }[where]
+    problem = f"The label '{words}' has {len(words)} letters; {shown}."
+    return Fault("choices", option.row, option.name, problem, "Shorten it; numbers still work.")
+
+
+def _long_message(question: Question) -> Iterator[Fault]:
+    said = _longest(question.label) + _longest(question.hint)
+    listed = sum(len(_longest(option.label)) + 4 for option in question.options[:MOST_LISTED])
+    full = len(said) + (listed if len(question.options) <= MOST_LISTED else 0)
+    over = [words for limit, words in BODIES if full > limit]
+    if over:
+        problem = f"The message has {full} letters; {over[-1]}, so it goes in parts."
+        yield Fault("survey", question.row, question.name, problem, "Shorten it.")
+    elif len(said) > MOST_LETTERS:
+        problem = f"The message has {len(said)} letters; the guide is {MOST_LETTERS}."
+        yield Fault("survey", question.row, question.name, problem, "Shorten it, or make it two.")
+
+
+def _longest(text: Text) -> str:
+    return max(text.values(), key=len, default="")
+
+
+# recordings
+
+
+def _audio(folder: Path, script: Script) -> Iterator[Fault]:
+    for question in script.questions:
+        yield from _recordings(folder, "survey", question.row, question.name, question.audio)
+    options = {
+        (option.row, option.name): option
+        for question in script.questions
+        for option in question.options
+        if option.audio
+    }
+    for option in options.values():
+        yield from _recordings(folder, "choices", option.row, option.name, option.audio)
+
+
+def _recordings(folder: Path, sheet: str, row: int, name: str, audio: Text) -> Iterator[Fault]:
+    for file in dict.fromkeys(audio.values()):
+        if file.startswith(("https://", "http://")):
+            continue
+        found = next(
+            (path for path in (folder / file, folder / "media" / file) if path.is_file()), None
+        )
+        if found is None:
+            problem, cure = f"The recording '{file}' is not there.", "Put it beside the form."
+        elif found.suffix.lower() not in AUDIO:
+            problem = f"WhatsApp does not play '{file}'."
+            cure = f"Save it as one of: {', '.join(AUDIO)}."
+        elif found.stat().st_size > LARGEST_AUDIO:
+            problem = f"The recording '{file}' is over 16 MB, WhatsApp's limit."
+            cure = "Shorten it, or save it as Opus at 16 kbit/s."
+        else:
+            continue
+        yield Fault(sheet, row, name, problem, cure)
+
+
+# the guide
+
+
+def _guide(script: Script, walked: Result) -> Iterator[Fault]:
+    if walked.prompts > MOST_PROMPTS:
+        problem = f"Half of the people are asked {walked.prompts:g} questions or more"
+        problem += f" ({walked.minutes:.0f} minutes); the guide is {MOST_PROMPTS}."
+        yield Fault("survey", 1, "", problem, "Leave out what you will not use.")
+    for name in walked.dead_ends:
+        question = script.question(name)
+        problem = "Simulated people did not get past it."
+        yield Fault("survey", question.row, name, problem, "Look at its constraint by hand.")
+    for name in walked.unreached:
+        question = script.question(name)
+        problem = f"None of {walked.people} simulated people came to it."
+        yield Fault("survey", question.row, name, problem, "Try it: consulta form simulate.")

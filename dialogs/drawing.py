@@ -1,0 +1,136 @@
+"""A questionnaire drawn: as a tree for the terminal, and as SVG for the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from rich.text import Text as Line
+from rich.tree import Tree
+
+from dialogs.questions import CHOSEN, Question, Script
+from dialogs.values import in_language
+
+WIDTH, ROW, TOP, INDENT = 920, 46, 40, 26  # of the drawing, in its own units
+WORDS = 92  # letters of a label that fit
+COLOURS = {  # fill, by what a row is
+    "note": "#f3f4f6",
+    "silent": "#ffffff",
+    "choice": "#e8f0fe",
+    "open": "#e6f4ea",
+    "other": "#fef7e0",
+}
+
+
+def tree(script: Script, language: str = "es") -> Tree:
+    """The questions in order; a condition is said once, where it begins."""
+    root = Tree(f"[bold]{script.name}[/] · {in_language(script.title, 'es')}")
+    stack: list[tuple[tuple[str, ...], Tree]] = [((), root)]
+    for question in script.questions:
+        conditions = _conditions(question)
+        while stack[-1][0] != conditions[: len(stack[-1][0])]:
+            stack.pop()
+        for depth in range(len(stack[-1][0]), len(conditions)):
+            branch = stack[-1][1].add(Line(f"if {conditions[depth]}", style="italic yellow"))
+            stack.append((conditions[: depth + 1], branch))
+        _leaf(stack[-1][1], question, language)
+    return root
+
+
+def _conditions(question: Question) -> tuple[str, ...]:
+    repeated = (f"repeated: {question.repeat}",) if question.repeat else ()
+    return (*(test.source for test in question.relevant), *repeated)
+
+
+def _leaf(tree: Tree, question: Question, language: str) -> None:
+    line = Line.assemble((question.name, "bold"), "  ", (question.type, "cyan"), "  ")
+    line.append(_label(question, language))
+    for mark in _marks(question):
+        line.append(f"  {mark}", style="dim")
+    branch = tree.add(line)
+    if len(question.options) > 12:
+        branch.add(Line(f"{len(question.options)} choices, typed", style="dim"))
+        return
+    for option in question.options:
+        branch.add(Line(in_language(option.label, language), style="green"))
+
+
+def _label(question: Question, language: str) -> str:
+    if question.silent and question.calculation is not None:
+        return f"= {question.calculation.source}"
+    return " ".join(in_language(question.label, language).split())
+
+
+def _marks(question: Question) -> Iterator[str]:
+    if question.required:
+        yield "required"
+    if question.constraint is not None:
+        yield f"rule: {question.constraint.source}"
+    if question.choice_filter is not None:
+        yield f"filter: {question.choice_filter.source}"
+    if question.role:
+        yield f"role: {question.role}"
+
+
+def svg(script: Script, language: str = "es") -> str:
+    """The same as a drawing: one box a question, indented by its conditions."""
+    rows = list(_rows(script, language))
+    height = TOP + ROW * len(rows) + 20
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="100%" role="img" font-family="system-ui, sans-serif" font-size="13">',
+        f"<title>{escape(in_language(script.title, 'es'))}</title>",
+        f'<text x="10" y="24" font-size="16" font-weight="600">'
+        f"{escape(in_language(script.title, 'es'))}</text>",
+    ]
+    for number, (indent, kind, first, second) in enumerate(rows):
+        parts.append(_box(number, indent, kind, first, second))
+    return "\n".join((*parts, "</svg>\n"))
+
+
+def _rows(script: Script, language: str) -> Iterator[tuple[int, str, str, str]]:
+    """Indentation, kind, and the two lines of each box."""
+    for question in script.questions:
+        indent = min(len(_conditions(question)), 6)
+        condition = question.relevant[-1].source if question.relevant else ""
+        told = (
+            f"if {condition}" if condition else "",
+            *_marks(question),
+            _choices(question, language),
+        )
+        second = " · ".join(part for part in told if part)
+        yield indent, _kind(question), f"{question.name}  {_label(question, language)}", second
+
+
+def _choices(question: Question, language: str) -> str:
+    if len(question.options) > 12:
+        return f"{len(question.options)} choices"
+    return " / ".join(in_language(option.label, language) for option in question.options)
+
+
+def _kind(question: Question) -> str:
+    if question.silent or question.type == "note":
+        return "silent" if question.silent else "note"
+    if question.type in CHOSEN:
+        return "choice"
+    return "open" if question.open else "other"
+
+
+def _box(number: int, indent: int, kind: str, first: str, second: str) -> str:
+    x, y = 10 + indent * INDENT, TOP + number * ROW
+    room = WORDS - indent * 4
+    lines = [
+        f'<rect x="{x}" y="{y}" width="{WIDTH - x - 10}" height="{ROW - 8}" rx="6" '
+        f'fill="{COLOURS[kind]}" stroke="#9aa0a6"/>',
+        f'<text x="{x + 10}" y="{y + 16}">{escape(_cut(first, room))}</text>',
+    ]
+    if second:
+        lines.append(
+            f'<text x="{x + 10}" y="{y + 31}" font-size="11" fill="#5f6368">'
+            f"{escape(_cut(second, room + 20))}</text>"
+        )
+    return "\n".join(lines)
+
+
+def _cut(words: str, room: int) -> str:
+    return words if len(words) <= room else f"{words[: room - 1]}…"

@@ -1,0 +1,303 @@
+"""A questionnaire is read whole or refused by name, row and cure; never half."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from dialogs import columns, kinds, moments, replies, script, tables
+from dialogs.questions import Script
+
+NOW = datetime(2021, 8, 15, 15, tzinfo=UTC)
+
+
+def written(folder: Path, text: str, name: str = "form.md") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def survey(*rows: str, header: str = "type | name | label") -> str:
+    return "| survey |\n" + "".join(f"| | {row} |\n" for row in (header, *rows))
+
+
+def made(folder: Path, *rows: str, header: str = "type | name | label", more: str = "") -> Script:
+    return script.read(written(folder, survey(*rows, header=header) + more))
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    return [str(fault) for fault in script.load(written(folder, text)).faults]
+
+
+# types and columns
+
+
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        ("text", "text"),
+        ("string", "text"),
+        ("int", "integer"),
+        ("dateTime", "datetime"),
+        ("date time", "datetime"),
+        ("photo", "image"),
+        ("gps", "geopoint"),
+        ("trigger", "acknowledge"),
+        ("begin group", "begin_group"),
+        ("begin_repeat", "begin_repeat"),
+        ("end lgroup", "end_repeat"),
+        ("select one si_no", "select_one"),
+        ("select1 si_no", "select_one"),
+        ("select all that apply from si_no", "select_multiple"),
+        ("select_one si_no or_other", "select_one"),
+        ("select one from si_no or specify other", "select_one"),
+        ("select_multiple_from_file towns.csv", "select_multiple"),
+        ("select_one_external towns", "select_one"),
+        ("rank si_no", "rank"),
+        ("deviceid", "hidden"),
+        ("get phone number", "hidden"),
+    ],
+)
+def test_a_type_is_known_in_all_its_spellings(written, type_):
+    assert kinds.kind(written).type == type_
+
+
+REFUSED = [
+    *("barcode", "geotrace", "geoshape", "osm", "video", "background-audio", "start-geopoint"),
+    *("xml-external", "begin_kobomatrix", "begin loop", "percentage", "include", "rank"),
+    *("select_one", "begin_score", "matrix", "hologram", "select_one ${other}"),
+]
+
+
+@pytest.mark.parametrize("type_", REFUSED)
+def test_what_a_chat_cannot_carry_is_refused_with_its_row_and_a_cure(tmp_path, type_):
+    found = script.load(written(tmp_path, survey("text | uno | ¿Uno?", f"{type_} | dos | ¿Dos?")))
+    fault = found.faults[0]
+    assert (fault.sheet, fault.row, fault.name) == ("survey", 3, "dos")
+    assert type_ in fault.problem
+    assert len(fault.cure) > 10
+    assert found.script is None
+
+
+FAULTS = [
+    ("text | uno | ¿?\n| | text | uno | ¿?", "row 3 (uno): Another question has this name."),
+    ("text | | ¿?", "row 2: The question has no name."),
+    ("text | 1a | ¿?", "row 2 (1a): The name cannot be used."),
+    ("text | uno |", "row 2 (uno): The question has no label."),
+    (" | uno | ¿?", "row 2 (uno): The row has no type."),
+    ("select_one no_hay | uno | ¿?", "row 2 (uno): The list 'no_hay' is not on the choices sheet."),
+    ("select_one_from_file x.csv | uno | ¿?", "row 2 (uno): The file 'x.csv' is not there."),
+    ("select_one_from_file x.geojson | uno | ¿?", "row 2 (uno): The file 'x.geojson' is no CSV."),
+    ("begin_group | g | \n| | text | uno | ¿?", "row 2 (g): This group never ends."),
+    ("text | uno | ¿?\n| | end_group | |", "row 3: This group ends without having begun."),
+    ("begin_repeat | r | \n| | text | uno | ¿?\n| | end_group | |", "row 4: This group ends"),
+    ("text | uno | Hola ${dos}", "row 2 (uno): It names ${dos}, and no question has that name."),
+    ("calculate | uno | ", "row 2 (uno): Nothing is calculated."),
+]
+
+
+@pytest.mark.parametrize(("rows", "problem"), FAULTS)
+def test_a_fault_says_where_and_what(tmp_path, rows, problem):
+    assert problem in "\n".join(problems(tmp_path, survey(rows)))
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "problem"),
+    [
+        ("relevant", "1 = = 2", "In relevant:"),
+        ("relevant", "${nadie} = 1", "nadie"),
+        ("relevant", "uno = 'x'", "'uno' is no answer"),
+        ("relevant", "${dos} = 'x'", "depends on itself"),
+        ("constraint", "regex(., '[')", "In constraint:"),
+        ("constraint", "sorcery(.)", "sorcery"),
+        ("calculation", "pulldata('no_hay', 'a', 'b', ${uno})", "'no_hay.csv' is not there"),
+        ("trigger", "${nadie}", "In trigger: there is no question nadie"),
+        ("required", "maybe(", "In required:"),
+        ("read_only", "${uno} = 'x'", "read_only cannot depend"),
+        ("parameters", "start=few", "The parameter start is not a number"),
+        ("role", "wizard", "The role 'wizard' is not known"),
+        ("appearance", "ex:my.app", "appearance 'ex:my.app'"),
+    ],
+)
+def test_a_cell_that_cannot_be_used_is_named(tmp_path, column, cell, problem):
+    header = f"type | name | label | {column}"
+    text = survey("text | uno | ¿?", f"text | dos | ¿? | {cell}", header=header)
+    found = problems(tmp_path, text)
+    assert all(each.startswith("survey, row 3 (dos)") for each in found)
+    assert any(problem in each for each in found), found
+
+
+def test_every_fault_is_told_at_once(tmp_path):
+    text = survey("text | uno |", "video | dos | ¿?", "text | tres | ${cuatro}")
+    assert len(problems(tmp_path, text)) == 3
+
+
+def test_circles_are_found(tmp_path):
+    header = "type | name | label | relevant"
+    text = survey("text | a | ¿? | ${b} = '1'", "text | b | ¿? | ${a} = '1'", header=header)
+    assert any("depends on itself" in problem for problem in problems(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("spelt", "column", "language"),
+    [
+        ("label", "label", ""),
+        ("Label::Español (es)", "label", "es"),
+        ("label:English", "label", "english"),
+        ("LABEL :: Maya (yua)", "label", "yua"),
+        ("caption", "label", ""),
+        ("media::audio::Maya (yua)", "media::audio", "yua"),
+        ("audio::es", "media::audio", "es"),
+        ("bind::relevant", "relevant", ""),
+        ("bind:relevant", "relevant", ""),
+        ("bind::jr:constraintMsg::English (en)", "constraint_message", "en"),
+        ("bind:jr:constraintMsg", "constraint_message", ""),
+        ("jr:count", "repeat_count", ""),
+        ("read only", "read_only", ""),
+        ("control::appearance", "appearance", ""),
+        ("label::Português (pt-BR)", "label", "pt"),
+        ("review_yua", "review", "yua"),
+    ],
+)
+def test_a_column_is_known_in_all_its_spellings(spelt, column, language):
+    assert columns.header(spelt) == (column, language)
+
+
+def test_an_unknown_column_is_told_and_changes_nothing(tmp_path):
+    found = script.load(
+        written(tmp_path, survey("text | uno | ¿? | x", header="type | name | label | colour"))
+    )
+    assert found.faults == ()
+    assert [warning.name for warning in found.warnings] == ["colour"]
+
+
+def test_a_form_without_spanish_is_said_in_its_own_language(tmp_path):
+    found = made(
+        tmp_path,
+        "text | a | Name? | Nom?",
+        "text | b | | Âge?",
+        header="type | name | label::English (en) | label::Français (fr)",
+    )
+    assert found.questions[0].label == {"en": "Name?", "fr": "Nom?", "es": "Name?"}
+    assert found.questions[1].label["es"] == "Âge?"
+    assert set(found.languages) == {"es", "en", "fr"}
+
+
+def test_smart_quotes_from_a_word_processor_are_read(tmp_path):
+    header = "type | name | label | relevant"
+    found = made(tmp_path, "text | a | ¿?", "text | b | ¿? | ${a} = ‘x’", header=header)
+    assert found.questions[1].relevant[0].source == "${a} = 'x'"
+
+
+def test_or_other_adds_a_choice_and_asks_which(tmp_path):
+    more = (
+        "| choices |\n| | list_name | name | label |\n| | s | f | Mujer |\n| | s | m | Hombre |\n"
+    )
+    found = made(tmp_path, "select one from s or specify other | sex | ¿?", more=more)
+    assert [question.name for question in found.questions] == ["sex", "sex_other"]
+    assert found.questions[0].options[-1].name == "other"
+
+
+# tables
+
+
+def test_a_spreadsheet_keeps_its_row_numbers_also_with_blank_rows(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "survey"
+    for number, row in {
+        1: ("type", "name", "label"),
+        4: ("text", "a", "¿?"),
+        9: ("x", "b", "¿?"),
+    }.items():
+        for column, cell in enumerate(row, 1):
+            sheet.cell(number, column, cell)
+    book.save(tmp_path / "form.xlsx")
+    found = script.load(tmp_path / "form.xlsx")
+    assert [(fault.row, fault.name) for fault in found.faults] == [(9, "b")]
+
+
+def test_a_spreadsheet_is_known_by_its_content_not_its_name(tmp_path):
+    shipped = tables.read(Path(script.__file__).parent / "forms" / "consulta.md")
+    tables.to_xlsx(shipped, tmp_path / "form.md.xlsx")
+    (tmp_path / "form.md.xlsx").rename(tmp_path / "form.xls")
+    assert tables.read(tmp_path / "form.xls")["settings"].headers == shipped["settings"].headers
+
+
+@pytest.mark.parametrize("content", [b"", b"hola", b"PK\x03\x04junk", b"\xff\xfe\x00", b"| a |"])
+def test_what_is_no_table_is_refused_in_words(tmp_path, content):
+    (tmp_path / "form.xlsx").write_bytes(content)
+    found = script.load(tmp_path / "form.xlsx")
+    assert found.script is None
+    assert found.faults[0].cure
+
+
+def test_forms_go_to_a_spreadsheet_and_back_without_loss(tmp_path):
+    for path in (Path(script.__file__).parent / "forms").glob("*.md"):
+        before = path.read_text(encoding="utf-8")
+        tables.to_xlsx(columns.for_odk(tables.read(path)), tmp_path / "f.xlsx")
+        back = tables.to_markdown(columns.from_odk(tables.read(tmp_path / "f.xlsx")))
+        assert back.split() == before.split(), path
+
+
+def test_a_cell_keeps_bars_breaks_zeros_and_formulas(tmp_path):
+    text = survey("text | a | uno \\| dos<br>tres", "text | b | =1+1", "text | c | 007")
+    path = written(tmp_path, text)
+    tables.to_xlsx(tables.read(path), tmp_path / "f.xlsx")
+    labels = [row["label"] for _, row in tables.read(tmp_path / "f.xlsx")["survey"].rows]
+    assert labels == ["uno | dos\ntres", "=1+1", "007"]
+
+
+# what people write
+
+
+@pytest.mark.parametrize(
+    ("type_", "said", "value"),
+    [
+        ("date", "15/8/21", "2021-08-15"),
+        ("date", "15-08-2021", "2021-08-15"),
+        ("date", "2021-08-15", "2021-08-15"),
+        ("date", "08/15/2021", "2021-08-15"),
+        ("date", "15082021", "2021-08-15"),
+        ("date", "hoy", "2021-08-15"),
+        ("date", "Ayer.", "2021-08-14"),
+        ("date", "mañana", "2021-08-16"),
+        ("date", "5 de mayo de 2021", "2021-05-05"),
+        ("date", "el 5 de mayo", "2021-05-05"),
+        ("date", "agosto 15, 2021", "2021-08-15"),
+        ("date", "1/1/32", "1932-01-01"),
+        ("date", "31/02/2021", None),
+        ("date", "12", None),
+        ("date", "no sé", None),
+        ("date", "15/8/21 9:30", None),
+        ("time", "9:30", "09:30:00.000-06:00"),
+        ("time", "3pm", "15:00:00.000-06:00"),
+        ("time", "3:30 p.m.", "15:30:00.000-06:00"),
+        ("time", "12 am", "00:00:00.000-06:00"),
+        ("time", "a las 4 de la tarde", "16:00:00.000-06:00"),
+        ("time", "8 y media", "08:30:00.000-06:00"),
+        ("time", "cuatro y cuarto de la tarde", "16:15:00.000-06:00"),
+        ("time", "mediodía", "12:00:00.000-06:00"),
+        ("time", "25:00", None),
+        ("time", "temprano", None),
+        ("datetime", "15/08/2021 9:30", "2021-08-15T09:30:00.000-05:00"),
+        ("datetime", "2021-08-15T09:30", "2021-08-15T09:30:00.000-05:00"),
+        ("datetime", "hoy a las 4 de la tarde", "2021-08-15T16:00:00.000-05:00"),
+        ("datetime", "hoy", None),
+    ],
+)
+def test_dates_and_times_are_read_as_people_write_them(type_, said, value):
+    assert moments.value(type_, said, NOW) == value
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [("2.5", 2.5), ("2,5", 2.5), ("1,500", 1500.0), ("1,500.5", 1500.5), ("dos", 2.0),
+     ("unos 4", 4.0), ("-3.2 km", -3.2), ("a", None), ("1.2.3", None)],
+)  # fmt: skip
+def test_numbers_with_a_point_or_a_comma_are_read(said, value):
+    assert replies.decimal(said) == value
