@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import secrets
+import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,8 +30,10 @@ from storage.database import writing
 
 EMAIL = "demo@consulta.local"
 PEOPLE = 400
+PAUSE = timedelta(milliseconds=15)  # between two people: the program itself writes, too
 STRETCH = timedelta(days=21)  # over which the sample people came
 STAYS = 0.975  # the chance to go on after a question
+RARE = {"no_dice": 0.12, "otro": 0.12, "menor": 0.3, "no": 0.5, "hombre": 0.7, "60_mas": 0.5}
 MOST = 60  # messages of one person
 TROUBLES = (  # state, reason, code, how many
     ("uncertain", "the provider did not answer in time", "", 6),
@@ -64,7 +67,7 @@ def begin(settings: Settings) -> str:
 def _fill(settings: Settings) -> None:
     """In a process of its own, which ends with the one that began it."""
     with suppress(KeyboardInterrupt):
-        fill(wiring.build(settings), PEOPLE)
+        fill(wiring.build(settings), PEOPLE, pause=PAUSE)
 
 
 def open_account(parts: Parts, password: str) -> None:
@@ -75,7 +78,7 @@ def open_account(parts: Parts, password: str) -> None:
         plan.begin_on(db, (now - timedelta(days=41)).date())
 
 
-def fill(parts: Parts, count: int, seed: int = 7) -> None:
+def fill(parts: Parts, count: int, seed: int = 7, pause: timedelta = timedelta(0)) -> None:
     """Let so many people answer, each in a transaction of their own; then some trouble."""
     rng = Random(seed)  # noqa: S311  # dice, not a secret
     desk = Desk(parts.engine, parts.desk.library, parts.desk.front, rng)
@@ -83,6 +86,7 @@ def fill(parts: Parts, count: int, seed: int = 7) -> None:
     for sample in _samples(count, rng, words, parts.clock()):
         with writing(parts.engine) as db:
             _walk(db, desk, sample, rng, words)
+        time.sleep(pause.total_seconds())
     with writing(parts.engine) as db:
         _make_trouble(db, rng)
     _break_two(desk, parts.clock())
@@ -95,7 +99,11 @@ def _words() -> dict[str, Any]:
 def _samples(count: int, rng: Random, words: Mapping[str, Any], now: datetime) -> Iterator[Sample]:
     file = resources.files("dialogs.forms").joinpath("municipios.csv")
     towns = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
-    weights = [int(town["population"]) * rng.choice((0.1, 0.6, 1, 1, 2.2)) for town in towns]
+    luck = (0.0, 0.3, 0.8, 1.0, 1.2, 2.5)  # some towns hear of it, some do not
+    weights = [
+        int(town["population"]) * (1.3 if town["label"] == "Mérida" else rng.choice(luck))
+        for town in towns
+    ]
     for number in range(count):
         town = rng.choices(towns, weights)[0]
         speaks = int(town["speakers_3_and_over"]) / int(town["population_3_and_over"])
@@ -158,18 +166,14 @@ def _reply(
             return "1" if rng.random() < 0.9 else "2"
     options = walking.options(question, dialog, desk.library)
     if options:
-        numbers = rng.sample(
-            range(1, len(options) + 1), min(len(options), _how_many(question, rng))
-        )
-        return ", ".join(map(str, numbers))
+        weights = [RARE.get(option.name, 1.0) for option in options]
+        wanted = rng.randint(1, 3) if question.type == "select_multiple" else 1
+        numbers = {rng.choices(range(1, len(options) + 1), weights)[0] for _ in range(wanted)}
+        return ", ".join(map(str, sorted(numbers)))
     if sample.maya and rng.random() < 0.6:
         return str(rng.choice(words["maya"]))
     bank = {"solucion": "solutions", "tema_otro": "other"}.get(question.name, "problems")
     return str(rng.choice(words[bank]))
-
-
-def _how_many(question: Question, rng: Random) -> int:
-    return rng.randint(1, 3) if question.type == "select_multiple" else 1
 
 
 def _settle(db: Connection, person_id: int, rng: Random) -> None:

@@ -195,18 +195,22 @@ def answered(db: Connection, given: Scope) -> dict[str, int]:
 def last_answered(db: Connection, given: Scope, quiet_since: datetime) -> dict[str, int]:
     """After which question those who broke off fell silent."""
     last = (
-        select(func.max(answers.c.id).label("id"))
-        .join(responses, responses.c.id == answers.c.response_id)
-        .join(people, people.c.id == responses.c.person_id)
+        select(answers.c.question)
+        .where(answers.c.response_id == responses.c.id, _standing())
+        .order_by(answers.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    silent = (
+        select(last.label("question"))
+        .select_from(responses.join(people, people.c.id == responses.c.person_id))
         .where(_inside(given), responses.c.state == "started", people.c.heard_at < quiet_since)
-        .where(_standing())
-        .group_by(answers.c.response_id)
         .subquery()
     )
     statement = (
-        select(answers.c.question, func.count())
-        .join(last, last.c.id == answers.c.id)
-        .group_by(answers.c.question)
+        select(silent.c.question, func.count())
+        .where(silent.c.question.is_not(None))
+        .group_by(silent.c.question)
     )
     return {row[0]: row[1] for row in db.execute(statement)}
 

@@ -89,7 +89,6 @@ people = Table(
     Column("created_at", Moment, nullable=False),
     Column("heard_at", Moment, nullable=False),  # WhatsApp's 24 hours count from here
     UniqueConstraint("channel", "identity"),
-    Index("ix_people_counted", "municipality", "gender", "age", "language"),
 )
 
 inbox = Table(
@@ -165,10 +164,7 @@ answers = Table(
     Column("replaced_at", Moment),  # by a later answer to the same question
     Index("ix_answers_response_id_question", "response_id", "question"),
     Index("ix_answers_at", "at"),
-    Index("ix_answers_standing", "question", "response_id",
-          sqlite_where=text("replaced_at IS NULL AND aside_at IS NULL"),
-          postgresql_where=text("replaced_at IS NULL AND aside_at IS NULL")),
-)  # fmt: skip
+)
 
 media = Table(
     "media",

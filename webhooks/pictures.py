@@ -27,7 +27,7 @@ class Chart:
 
     width: float
     height: float
-    base: float
+    left: float
     bars: tuple[Bar, ...]
     lines: tuple[tuple[float, int], ...]  # y, and the value there
 
@@ -37,9 +37,9 @@ def columns(
 ) -> Chart:
     """A chart of (label, title, whole, inner part)."""
     top = _round_up(max((whole for _, _, whole, _ in found), default=0))
-    left, base = 34.0, height - 22
+    left, base = 52.0, height - 26
     step = (width - left) / max(len(found), 1)
-    scale = (base - 8) / top
+    scale = (base - 20) / top  # room for the uppermost figure
     bars = tuple(
         Bar(
             x=round(left + place * step + step * 0.12, 1),
@@ -54,15 +54,14 @@ def columns(
         for place, (label, title, whole, inner) in enumerate(found)
     )
     marks = sorted({0, top // 2, top})
-    return Chart(width, height, base, bars, tuple((round(base - m * scale, 1), m) for m in marks))
+    return Chart(width, height, left, bars, tuple((round(base - m * scale, 1), m) for m in marks))
 
 
 def _round_up(most: int) -> int:
-    """A round number not below this one, so that the axis can be read."""
-    if most <= 4:
-        return 4
+    """A round and even number not below this one, so that the axis can be read."""
     size = int("1".ljust(len(str(most)), "0"))
-    return next(step * size // 2 for step in range(2, 21) if step * size // 2 >= most)
+    steps = (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10)
+    return max(4, next(round(step * size) for step in steps if step * size >= most))
 
 
 MAP_WIDTH, MAP_HEIGHT, MAP_EDGE = 640.0, 400.0, 30.0
@@ -86,6 +85,6 @@ def projection(
     return at
 
 
-def radius(count: int, most: int, largest: float = 24, smallest: float = 2.6) -> float:
+def radius(count: int, most: int, largest: float = 28, smallest: float = 3.2) -> float:
     """The area grows with the count, as the eye reads it."""
     return round(max(smallest, largest * math.sqrt(count / most)) if most else smallest, 1)

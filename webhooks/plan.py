@@ -121,6 +121,7 @@ def page() -> str:
 
 
 LEFT, RIGHT, ROW, TOP = 26.0, 940.0, 15.0, 24.0
+ROOM = 890.0  # further right, a month's name would be cut off
 
 
 def timeline(phases: list[Phase], today: date) -> dict[str, Any]:
@@ -148,7 +149,9 @@ def timeline(phases: list[Phase], today: date) -> dict[str, Any]:
     ]
     return {
         "spans": spans,
-        "months": [(x(day), spoken.MONTHS[day.month - 1]) for day in months],
+        "months": [
+            (x(day), spoken.MONTHS[day.month - 1] if x(day) < ROOM else "") for day in months
+        ],
         "today": x(today) if first <= today <= last else None,
         "height": TOP + ROW * len(phases) + 6,
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date, datetime, timedelta
+from functools import cache
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -23,6 +26,7 @@ def install(app: Flask) -> None:
     app.template_filter("short_day")(short_day)
     app.template_filter("span")(span)
     app.template_filter("many")(many)
+    app.template_filter("why")(why)
 
 
 def local(at: datetime) -> datetime:
@@ -75,3 +79,15 @@ def span(length: timedelta | None) -> str:
 def many(count: int, one: str, more: str) -> str:
     """1 persona, 2 personas."""
     return f"{number(count)} {one if count == 1 else more}"
+
+
+@cache
+def _reasons() -> dict[str, dict[str, str]]:
+    return tomllib.loads(resources.files("webhooks").joinpath("reasons.toml").read_text("utf-8"))
+
+
+def why(reason: str, code: str) -> str:
+    """Why a message did not go out, in plain words; "" where none are known for it."""
+    known = _reasons()["codes"].get(code)
+    beginnings = _reasons()["beginnings"].items()
+    return known or next((words for start, words in beginnings if reason.startswith(start)), "")

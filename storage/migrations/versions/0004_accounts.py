@@ -12,10 +12,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 FIGURES = {  # what the pages count, so that a million answers are counted within a second
     "ix_answers_at": ("answers", ["at"], None),
-    "ix_answers_standing": ("answers", ["question", "response_id"],
-                            "replaced_at IS NULL AND aside_at IS NULL"),
     "ix_responses_counted": ("responses", ["form", "version", "state", "mode"], None),
-    "ix_people_counted": ("people", ["municipality", "gender", "age", "language"], None),
     "ix_inbox_failed": ("inbox", ["at"], "state = 'failed'"),
     "ix_outbox_troubled": ("outbox", ["state", "id"], "state IN ('failed', 'uncertain', 'held')"),
     "ix_requests_open": ("requests", ["at"], "settled_at IS NULL"),
