@@ -78,6 +78,12 @@ def invite_plan(
     call = Call(_moment(at) or now(), segment, _moment(until), _length(spread), words, template)
     with office(changes=True) as (db, library, _):
         made, reach = calling.plan(db, library, forums.named(db, name), call, now())
+    if made.any_hour:
+        click.echo(
+            f"It is {timing.shown(made.due)[-5:]} in Mérida: people sleep, and it goes out all the "
+            f"same. To stop it: consulta invite pause {made.id}",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps({"invitation": made.id, "reach": reach.total}))
         return

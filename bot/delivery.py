@@ -213,10 +213,10 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     """The channel's next letters, each with the moment from which it may go out."""
     if room <= 0:
         return []
-    calls = 0 if timing.quiet(now) else room
+    calls, quiet = room, timing.quiet(now)
     rate = post.rates.get(name)
     if rate is None:
-        letters = outbox.claim(db, (name,), now, room, calls)
+        letters = outbox.claim(db, (name,), now, room, quiet=quiet)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     pace = post.paces.setdefault(name, Pace())
     slots = senders.free(db, name, now, rate, room, pace.next - BURST)
@@ -224,7 +224,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
         return []
     if slots.writing:
         calls = min(calls, _share(post, name, slots.count))
-    letters = outbox.claim(db, (name,), now, slots.count, calls)
+    letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet)
     found, used = [], 0
     for letter in letters:
         if ready := _ready(db, post, letter, now):

@@ -23,6 +23,7 @@ from storage.segments import Catalogue, Place, SegmentError
 log = structlog.get_logger()
 
 BATCH = {"postgresql": 20_000, "sqlite": 2_000}  # SQLite has one writer: others must get their turn
+AT_ONCE = timedelta(minutes=10)  # whoever plans for so soon means now
 WORDS_KEPT = timedelta(seconds=1)  # so that a change reaches what is being sent
 NO_TEMPLATE = "WhatsApp's 24 hours are over and there is no template: it waits for the person"
 WINDOW = "WhatsApp's 24 hours are over"
@@ -81,8 +82,12 @@ class Call:
 def plan(
     db: Connection, library: Library, forum: Forum, call: Call, now: datetime
 ) -> tuple[Invitation, Reach]:
-    """Plan an invitation; nothing is sent yet. Raises PlanError and SegmentError."""
-    due = timing.awake(max(call.at, now))
+    """Plan an invitation; nothing is sent yet. Raises PlanError and SegmentError.
+
+    What would begin at night waits for the morning, unless it is meant for this very moment.
+    """
+    at_once = call.at <= now + AT_ONCE
+    due = max(call.at, now) if at_once else timing.awake(call.at)
     latest = call.until or forum.plan.starts_at - timing.LAST_CALL
     if forum.state == "cancelled":
         raise PlanError(f"The forum {forum.plan.name} is cancelled: nobody can be invited to it.")
@@ -93,6 +98,8 @@ def plan(
         )
     found = reach(db, library, call.segment)
     made = _add(db, forum, "invitation", call, due, latest, now, reach=found.total)
+    if at_once and timing.quiet(due):
+        invitations.change(db, made, any_hour=True)
     return invitations.get(db, made), found
 
 

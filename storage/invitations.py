@@ -63,6 +63,7 @@ class Invitation:
     template: str
     version: int
     alert: str
+    any_hour: bool
 
 
 def add(
@@ -79,6 +80,7 @@ def add(
     reach: int = 0,
     words: Text | None = None,
     template: str = "",
+    any_hour: bool = False,
 ) -> int:
     """Plan something to be sent."""
     values = {
@@ -93,6 +95,7 @@ def add(
         "words": json.dumps(dict(words), ensure_ascii=False) if words else None,
         "template": template or None,
         "version": version,
+        "any_hour": any_hour,
         "created_at": at,
     }
     made: int = db.execute(
@@ -142,6 +145,7 @@ def _invitation(row: Row[Any]) -> Invitation:
         template=row.template or "",
         version=row.version,
         alert=row.alert or "",
+        any_hour=row.any_hour,
     )
 
 

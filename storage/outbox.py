@@ -83,13 +83,22 @@ def put(
 
 
 def claim(
-    db: Connection, channels: Sequence[str], now: datetime, limit: int, calls: int | None = None
+    db: Connection,
+    channels: Sequence[str],
+    now: datetime,
+    limit: int,
+    calls: int | None = None,
+    *,
+    quiet: bool = False,
 ) -> list[Letter]:
-    """Lease what is due, replies first; at most `calls` of what calls many."""
+    """Lease what is due, replies first; at most `calls` of what calls many.
+
+    With `quiet`, people sleep: only what was meant to go out all the same.
+    """
     ids = _replies(db, channels, now, limit)
     room = min(limit - len(ids), limit if calls is None else calls)
     if room > 0:
-        ids += _calls(db, channels, now, room)
+        ids += _calls(db, channels, now, room, quiet=quiet)
     return _letters(db, ids, now) if ids else []
 
 
@@ -113,13 +122,17 @@ def _queued(lane: int) -> ColumnElement[bool]:
     )
 
 
-def _calls(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[int]:
+def _calls(
+    db: Connection, channels: Sequence[str], now: datetime, limit: int, *, quiet: bool
+) -> list[int]:
     """From the invitations that run, the oldest first; a paused one costs nothing to pass over."""
     running = select(invitations.c.id).where(
         invitations.c.state.in_(("queueing", "sending")),
         invitations.c.paused_at.is_(None),
         invitations.c.latest > now,
     )
+    if quiet:
+        running = running.where(invitations.c.any_hour)
     other = outbox.alias("other")
     crowded = exists().where(
         other.c.person_id == outbox.c.person_id,

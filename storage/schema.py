@@ -88,6 +88,8 @@ people = Table(
     Column("blocked_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("heard_at", Moment, nullable=False),  # WhatsApp's 24 hours count from here
+    Column("pace", Text),  # storage.pacing.Pace as JSON: how quickly they write
+    Column("erased_at", Moment),  # nothing is left but where the last message goes
     UniqueConstraint("channel", "identity"),
 )
 
@@ -216,6 +218,35 @@ consents = Table(
     Index("ix_consents_person_id_kind_id", "person_id", "kind", "id"),
 )
 
+erasures = Table(  # who was erased, so that no copy brings them back
+    "erasures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("who", LargeBinary, nullable=False, index=True),  # keyed hash: nobody can be read off it
+    Column("folio", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("pending", Text),  # what a human being has still to see to
+    Column("settled_at", Moment),
+    Column("filed", Boolean, nullable=False, server_default="0"),  # also outside the database
+)
+
+erased_responses = Table(  # the anonymous count of what was erased
+    "erased_responses",
+    metadata,
+    Column("form", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("mode", String(16), primary_key=True),
+    Column("state", String(10), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+doomed_files = Table(  # of the media folder: to be removed once this is committed
+    "doomed_files",
+    metadata,
+    Column("name", String(64), primary_key=True),
+)
+
 forums = Table(
     "forums",
     metadata,
@@ -253,6 +284,7 @@ invitations = Table(  # everything that is sent to many about a forum
     Column("template", String(64)),  # approved by Meta, for WhatsApp outside the 24 hours
     Column("version", Integer, nullable=False),  # of the form that takes the reply
     Column("alert", Text),  # what its author has to know
+    Column("any_hour", Boolean, nullable=False, server_default="0"),  # also while people sleep
     Column("created_at", Moment, nullable=False),
 )
 

@@ -16,7 +16,7 @@ from bot import wiring
 from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
-from webhooks import chat, health, hooks, pages
+from webhooks import chat, forums, health, hooks, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 SECURITY = {
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.extensions["parts"] = parts
     app.register_blueprint(hooks.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(forums.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
     pages.install(app, exempt=(hooks.blueprint, chat.blueprint))

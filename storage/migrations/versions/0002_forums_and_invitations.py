@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("template", sa.String(length=64), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("alert", sa.Text(), nullable=True),
+        sa.Column("any_hour", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["forum_id"], ["forums.id"], name=op.f("fk_invitations_forum_id"), ondelete="CASCADE"
