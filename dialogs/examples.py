@@ -20,6 +20,8 @@ WANTED = re.compile(
     r"(?:selected\s*\(\s*\$\{\s*(?P<in>[^}\s]+)\s*\}\s*,\s*|\$\{\s*(?P<is>[^}\s]+)\s*\}\s*=\s*)"
     r"['\"](?P<value>[^'\"]*)['\"]"
 )
+LOOKED_UP = re.compile(r"pulldata\(\s*['\"](\w+?)(?:\.csv)?['\"]\s*,[^,]+,\s*['\"](\w+)['\"]")
+MOST_LOOKED_UP = 200  # rows of a table, from which an example is taken
 SAID = "En la calle principal falta agua desde hace tres semanas y nadie responde"
 ODD = ("asdf", "???", "12345678901", "no sé", "mmm", "🙂", "quién eres", "-1", "1,2,3,4,5,6,7,8,9")
 
@@ -41,6 +43,9 @@ def hints(script: Script) -> Hints:
             for name in {*test.names, *([question.name] if test is question.constraint else ())}:
                 numbers[name] |= {float(found) for found in NUMBER.findall(bare)}
                 texts[name] |= {one or other for one, other in QUOTED.findall(test.source)}
+                for table, column in LOOKED_UP.findall(test.source):
+                    rows_ = script.tables.get(table, ())[:MOST_LOOKED_UP]
+                    texts[name] |= {row.get(column, "") for row in rows_} - {""}
     return Hints(
         {name: sorted(found) for name, found in numbers.items()},
         {name: sorted(found) for name, found in texts.items()},
