@@ -30,7 +30,7 @@ def connect(url: str, sealed_with: Vault, *, pool_size: int = 10) -> Engine:
     if not url.startswith("sqlite"):
         options = {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
     carried = {"vault": sealed_with, "turn": threading.Lock()}
-    engine = create_engine(url, execution_options=carried, **options)
+    engine = create_engine(url, execution_options=carried, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         _make_safe(engine)
     return engine
@@ -122,11 +122,11 @@ def check(engine: Engine) -> None:
 
 
 def _check_key(db: Connection) -> None:
-    mine = vault_of(db).fingerprint
+    vault = vault_of(db)
     stored = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == "vault"))
     if stored is None:
-        db.execute(schema.facts.insert().values(key="vault", value=mine))
-    elif stored != mine:
+        db.execute(schema.facts.insert().values(key="vault", value=vault.fingerprint))
+    elif stored not in {key.fingerprint for key in vault.keys.values()}:
         raise DatabaseError(
             "This database was sealed with another secret. Set CONSULTA_SECRET_KEY to the one it "
             "was made with, or put that secret.key back into the data folder."

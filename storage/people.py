@@ -79,9 +79,9 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
     Their address is the one they wrote from last; WhatsApp may write one number in two ways.
     """
     vault = vault_of(db)
-    identity = vault.seal("people.identity", inbound.identity)
-    found = _locked(db, inbound.channel, identity)
+    found = _known(db, inbound.channel, inbound.identity)
     if found is None:
+        identity = vault.seal("people.identity", inbound.identity)
         given = {
             "pseudonym": code(rng, 12),
             "channel": inbound.channel,
@@ -92,8 +92,10 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
             "heard_at": inbound.at,
         }
         db.execute(insert_or_nothing(db, people, ["channel", "identity"]), given)
-        found = _locked(db, inbound.channel, identity)
+        found = _known(db, inbound.channel, inbound.identity)
         assert found is not None
+    if found.erased_at:  # writes again by their own word: a newcomer
+        db.execute(update(people).where(people.c.id == found.id).values(erased_at=None))
     person = _person(db, found)
     if person.address != inbound.address:
         _move(db, person.id, inbound.address)
@@ -102,9 +104,11 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
 
 def find(db: Connection, channel: str, identity: str) -> Person | None:
     """The person with this identity, not locked."""
-    sealed = vault_of(db).seal("people.identity", identity)
-    row = db.execute(KNOWN, {"of_channel": channel, "sealed": sealed}).one_or_none()
-    return _person(db, row) if row else None
+    for sealed in vault_of(db).seals("people.identity", identity):
+        row = db.execute(KNOWN, {"of_channel": channel, "sealed": sealed}).one_or_none()
+        if row:
+            return _person(db, row)
+    return None
 
 
 def by_folio(db: Connection, folio: str) -> Person | None:
@@ -113,6 +117,15 @@ def by_folio(db: Connection, folio: str) -> Person | None:
     statement = select(people).join(responses, responses.c.person_id == people.c.id)
     row = db.execute(statement.where(responses.c.folio == folio)).one_or_none()
     return _person(db, row) if row else None
+
+
+def _known(db: Connection, channel: str, identity: str) -> Row[Any] | None:
+    """The row of this identity, locked, by whichever key it is sealed."""
+    for sealed in vault_of(db).seals("people.identity", identity):
+        row = _locked(db, channel, sealed)
+        if row:
+            return row
+    return None
 
 
 def _locked(db: Connection, channel: str, identity: bytes) -> Row[Any] | None:

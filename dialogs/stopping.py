@@ -1,0 +1,109 @@
+"""Whether somebody asks us to write no more: in Spanish, Maya or English, however it is spelled.
+
+A short text asks for it if it holds one of the ways to say so (`stopping.toml`) and every other
+word of it is one of courtesy or about messages: "el alto costo del agua" has words of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from rapidfuzz import fuzz
+
+from dialogs.replies import plain
+
+What = Literal["stop", "no_forums"]
+
+LONGEST = 14  # words: whoever says more is telling us something
+ALIKE = 84.0  # of 100: "mensages" is "mensajes"
+LONG_ENOUGH = 6  # letters: in shorter words one letter makes another word
+SIGNS = ("🛑", "✋🛑", "🚫")
+SOUNDS = (
+    (r"(.)\1+", r"\1"), (r"qu(?=[ei])", "k"), (r"c(?=[eiy])", "s"), (r"g(?=[ei])", "j"),
+    (r"[cq]", "k"), (r"h", ""), (r"v", "b"), (r"z", "s"), (r"y\b", "i"),
+)  # fmt: skip
+
+
+def asked(text: str) -> What | None:
+    """What a text asks to be spared: everything, invitations to forums, or nothing."""
+    if text.strip() in SIGNS:
+        return "stop"
+    words = _words(text)
+    if not 0 < len(words) <= LONGEST or not all(map(_heard_of, words)):
+        return None
+    known = _sayings()
+    for what in ("no_forums", "stop"):
+        if _says(words, known[what], known["around"]):
+            return "stop" if what == "stop" else "no_forums"
+    return None
+
+
+def _words(text: str) -> list[str]:
+    words = [re.sub(r"[^\w]", "", word) for word in plain(text[:200]).split()]
+    words = [word for word in words if word]
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        words = ["".join(words)]  # s.t.o.p.
+    return [_sound(word) for word in words]
+
+
+@lru_cache(maxsize=4096)
+def _sound(word: str) -> str:
+    """Letters that people take for one another, written alike."""
+    for written, heard in SOUNDS:
+        word = re.sub(written, heard, word)
+    return word
+
+
+Saying = tuple[frozenset[str], ...]  # for each place the words that may stand there
+
+
+@cache
+def _sayings() -> Mapping[str, tuple[Saying, ...]]:
+    path = Path(__file__).with_name("stopping.toml")
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {what: tuple(map(_saying, lines)) for what, lines in found.items()}
+
+
+def _saying(line: str) -> Saying:
+    return tuple(frozenset(_sound(plain(word)) for word in place.split("|"))
+                 for place in line.split())  # fmt: skip
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    ways = (way for ways in _sayings().values() for way in ways)
+    return frozenset(word for way in ways for place in way for word in place)
+
+
+@lru_cache(maxsize=8192)
+def _heard_of(word: str) -> bool:
+    """Whether any saying has such a word: most texts end here."""
+    return _is(word, _vocabulary())
+
+
+def _says(words: Sequence[str], ways: Sequence[Saying], around: Sequence[Saying]) -> bool:
+    """Whether some way stands in the words as one piece, and nothing foreign around it."""
+    for begin, way in product(range(len(words)), ways):
+        end = begin + len(way)
+        if end > len(words) or not all(map(_is, words[begin:end], way)):
+            continue
+        rest = (*words[:begin], *words[end:])
+        if all(any(_is(word, other[0]) for other in around) for word in rest):
+            return True
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _is(word: str, meant: frozenset[str]) -> bool:
+    if word in meant:
+        return True
+    if len(word) < LONG_ENOUGH:
+        return False
+    near = (other for other in meant if len(other) >= LONG_ENOUGH)
+    return any(fuzz.ratio(word, other) >= ALIKE for other in near)

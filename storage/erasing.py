@@ -1,0 +1,219 @@
+"""Forgetting a person: everything of theirs, in every table; and never taking them up again.
+
+What is left: an anonymous count, and a tombstone by which a copy of the database that is put
+back, or a file that is read in again, does not bring the person back. It is a keyed hash of the
+channel and the identity; its key (the pepper) lies sealed in the database and stays the same when
+the vault's keys change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+
+from storage import schema
+from storage.database import vault_of
+from storage.people import insert_or_nothing
+
+REPEATED = timedelta(days=2)  # so long a provider may repeat a call that was answered
+SHELL = timedelta(hours=1)  # for the last message to go out; usually it takes a second
+BATCH = 500  # people looked at in one transaction
+CHAT = "chat"  # whose ids of calls hold the identity
+COPIES = "copies"  # what was handed out before, and lists on paper: a person has to see to it
+people, inbox, outbox, media = schema.people, schema.inbox, schema.outbox, schema.media
+erasures, doomed, passes = schema.erasures, schema.doomed_files, schema.responses
+lines, rsvps, erased_responses = schema.chat_lines, schema.rsvps, schema.erased_responses
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Who was erased, without saying who; and when."""
+
+    channel: str
+    who: bytes
+    at: datetime
+    folio: str = ""
+
+
+def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> str:
+    """Remove a person and everything of theirs; the folio under which it was done.
+
+    Files of the media folder are named in doomed_files: they go once this is committed.
+    """
+    person = db.execute(select(people).where(people.c.id == person_id)).one()
+    vault = vault_of(db)
+    identity = vault.open("people.identity", person.identity)
+    address = vault.open("people.address", person.address)
+    folio = folio or _folio(db, person_id) or secrets.token_hex(3).upper()
+    pending = COPIES if _may_be_elsewhere(db, person_id) else None
+    _count(db, person_id)
+    _doom_files(db, person_id)
+    _forget_calls(db, person_id, person.channel, at)
+    if person.channel == CHAT:
+        db.execute(delete(lines).where(lines.c.chat.in_(vault.seals("people.address", address))))
+    db.execute(delete(outbox).where(outbox.c.person_id == person_id))
+    db.execute(delete(people).where(people.c.id == person_id))
+    who = mark(db, person.channel, identity)
+    row = {"channel": person.channel, "who": who, "folio": folio, "at": at, "pending": pending}
+    db.execute(insert(erasures).values(row))
+    return folio
+
+
+def leave_address(
+    db: Connection, channel: str, identity: str, address: str, pseudonym: str, at: datetime
+) -> int:
+    """A row that holds nothing but where the last message goes; `sweep` removes it."""
+    vault = vault_of(db)
+    values = {
+        "pseudonym": pseudonym,
+        "channel": channel,
+        "identity": vault.seal("people.identity", identity),
+        "address": vault.seal("people.address", address),
+        "created_at": at,
+        "heard_at": at,
+        "erased_at": at,
+    }
+    made: int = db.execute(insert(people).values(values).returning(people.c.id)).scalar_one()
+    return made
+
+
+def _folio(db: Connection, person_id: int) -> str | None:
+    mine = select(passes.c.folio).where(
+        passes.c.person_id == person_id, passes.c.folio.is_not(None)
+    )
+    found: str | None = db.scalar(mine.order_by(passes.c.started_at.desc()).limit(1))
+    return found
+
+
+def _may_be_elsewhere(db: Connection, person_id: int) -> bool:
+    """Whether something of theirs may be in a copy handed out, or on a list on paper."""
+    done = exists().where(passes.c.person_id == person_id, passes.c.state == "completed")
+    came = exists().where(rsvps.c.person_id == person_id, rsvps.c.attended_at.is_not(None))
+    return bool(db.scalar(select(or_(done, came))))
+
+
+def _count(db: Connection, person_id: int) -> None:
+    keys = (passes.c.form, passes.c.version, passes.c.mode, passes.c.state)
+    mine = select(*keys, func.count().label("n")).where(passes.c.person_id == person_id)
+    names = [key.name for key in keys]
+    for row in db.execute(mine.group_by(*keys)).all():
+        key = {name: getattr(row, name) for name in names}
+        db.execute(insert_or_nothing(db, erased_responses, names), {**key, "number": 0})
+        same = and_(*(erased_responses.c[name] == key[name] for name in names))
+        more = erased_responses.c.number + row.n
+        db.execute(update(erased_responses).where(same).values(number=more))
+
+
+def _doom_files(db: Connection, person_id: int) -> None:
+    """A file that somebody else sent as well, byte for byte, stays."""
+    mine = select(media.c.file).where(media.c.person_id == person_id, media.c.file.is_not(None))
+    for name in db.scalars(mine.distinct()).all():
+        doom(db, name, but=person_id)
+
+
+def doom(db: Connection, name: str, *, but: int = 0) -> None:
+    """Have a file of the media folder removed, unless somebody (but this person) has it too."""
+    other = exists().where(media.c.file == name, media.c.person_id != but)
+    if not db.scalar(select(other)):
+        db.execute(insert_or_nothing(db, doomed, ["name"]), {"name": name})
+
+
+def _forget_calls(db: Connection, person_id: int, channel: str, at: datetime) -> None:
+    """Of the provider's calls only the ids of the last days stay: they may be repeated."""
+    mine = inbox.c.person_id == person_id
+    old = inbox.c.at < at - REPEATED
+    db.execute(delete(inbox).where(mine, or_(old, inbox.c.channel == CHAT)))
+    bare = {"person_id": None, "raw": None, "error": None, "state": "done"}
+    db.execute(update(inbox).where(mine).values(bare))
+
+
+# tombstones
+
+
+def mark(db: Connection, channel: str, identity: str) -> bytes:
+    """The keyed hash by which somebody erased is known again."""
+    return hmac.digest(_pepper(db), f"{channel}:{identity}".encode(), hashlib.sha256)
+
+
+def _pepper(db: Connection) -> bytes:
+    facts, vault = schema.facts, vault_of(db)
+    known = select(facts.c.value).where(facts.c.key == "pepper")
+    stored = db.scalar(known)
+    if stored is None:
+        made = vault.hide("facts.pepper", secrets.token_hex(32)).hex()
+        db.execute(insert_or_nothing(db, facts, ["key"]), {"key": "pepper", "value": made})
+        stored = db.execute(known).scalar_one()
+    return bytes.fromhex(vault.show("facts.pepper", bytes.fromhex(stored)))
+
+
+def is_erased(db: Connection, channel: str, identity: str, since: datetime) -> bool:
+    """Whether what was said at this moment was erased later: whoever reads data in asks this."""
+    who = mark(db, channel, identity)
+    later = exists().where(erasures.c.who == who, erasures.c.at >= since)
+    return bool(db.scalar(select(later)))
+
+
+def unfiled(db: Connection) -> list[Tombstone]:
+    """Tombstones that stand in the database alone; from now on they count as filed."""
+    rows = db.execute(select(erasures).where(~erasures.c.filed).order_by(erasures.c.id)).all()
+    if rows:
+        ids = [row.id for row in rows]
+        db.execute(update(erasures).where(erasures.c.id.in_(ids)).values(filed=True))
+    return [Tombstone(row.channel, row.who, row.at, row.folio) for row in rows]
+
+
+def take_up(db: Connection, stones: Iterable[Tombstone]) -> int:
+    """Add tombstones that the database has lost: an older copy of it was put back."""
+    have = {(row.who, row.at) for row in db.execute(select(erasures.c.who, erasures.c.at))}
+    lost = [stone for stone in stones if (stone.who, stone.at) not in have]
+    for stone in lost:
+        row = {"channel": stone.channel, "who": stone.who, "at": stone.at, "folio": stone.folio}
+        db.execute(insert(erasures).values(**row, filed=True))
+    return len(lost)
+
+
+def returned(db: Connection, after: int = 0) -> tuple[list[int], int]:
+    """Of the next people, those who were erased after they had come; and where to go on, or 0."""
+    columns = (people.c.id, people.c.channel, people.c.identity, people.c.created_at)
+    query = select(*columns).where(people.c.id > after).order_by(people.c.id).limit(BATCH)
+    rows = db.execute(query).all()
+    stones = {row.who: row.at for row in db.execute(select(erasures).order_by(erasures.c.at))}
+    vault = vault_of(db)
+    found = []
+    for row in rows:
+        who = mark(db, row.channel, vault.open("people.identity", row.identity))
+        if who in stones and row.created_at < stones[who]:
+            found.append(row.id)
+    return found, rows[-1].id if len(rows) == BATCH else 0
+
+
+# afterwards
+
+
+def files_to_remove(db: Connection) -> list[str]:
+    return list(db.scalars(select(doomed.c.name).limit(BATCH)))
+
+
+def removed(db: Connection, names: Sequence[str]) -> None:
+    """These files are gone."""
+    db.execute(delete(doomed).where(doomed.c.name.in_(names)))
+
+
+def sweep(db: Connection, now: datetime) -> int:
+    """Remove the addresses to which the last message has gone, or will not go any more."""
+    waiting = exists().where(
+        outbox.c.person_id == people.c.id, outbox.c.state.in_(("queued", "leased"))
+    )
+    over = or_(~waiting, people.c.erased_at < now - SHELL)
+    gone = select(people.c.id).where(people.c.erased_at.is_not(None), over).limit(BATCH)
+    found = db.scalars(gone).all()
+    if found:
+        db.execute(delete(outbox).where(outbox.c.person_id.in_(found)))
+        db.execute(delete(people).where(people.c.id.in_(found)))
+    return len(found)
