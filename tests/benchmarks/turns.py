@@ -1,7 +1,7 @@
-"""Questionnaire turns: `consulta serve` as a process of its own, people over HTTP, every turn durable.
+"""Questionnaire turns: `consulta serve` as a process of its own, people over HTTP, all durable.
 
-A turn is a Telegram update in, stored, and the next question out, as the Bot API receives it. People
-wait for the question before they answer. Run: .venv/bin/python -m tests.benchmarks.turns
+A turn is a Telegram update in, stored, and the next question out, as the Bot API receives it.
+People wait for the question before they answer. Run: .venv/bin/python -m tests.benchmarks.turns
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ async def _ready(port: int) -> None:
 
 
 def memory(pid: int) -> float:
-    """Megabytes of a process and its children, shared pages counted once each time they are used."""
+    """Megabytes of a process and its children, each one's share of what they share."""
     children = subprocess.run(
         ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
     )
