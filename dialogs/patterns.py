@@ -9,8 +9,10 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]  # private, but unchanged since Python 1.6
+from importlib import import_module
 from typing import Any
+
+_parser: Any = import_module("re._parser")  # private, but unchanged since Python 1.6
 
 Places = set[int]
 Step = Callable[[str, Places], Places]
