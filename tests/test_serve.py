@@ -210,3 +210,18 @@ def test_the_terminal_talks_like_the_rest(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "¿Aceptas participar?" in result.stdout
     assert "3 de 9 · ¿En qué colonia, comisaría o localidad vives?" in result.stdout
+
+
+def test_the_webhook_is_set_with_its_secret_and_the_bot_introduced(
+    tmp_path: Path, telegram: Telegram
+) -> None:
+    known = environment(tmp_path, telegram, CONSULTA_PUBLIC_URL="https://consulta.example.mx")
+    code, out, errors = run("telegram", "set-webhook", **known)
+    assert (code, errors) == (0, "")
+    assert out.endswith("→ https://consulta.example.mx/hooks/telegram\n")
+    assert telegram.webhook["url"] == "https://consulta.example.mx/hooks/telegram"
+    assert telegram.webhook["secret_token"] == SECRET
+    assert {"setMyCommands", "setMyDescription"} <= {method for method, _ in telegram.settings}
+    known = environment(tmp_path, telegram, CONSULTA_PUBLIC_URL="http://consulta.example.mx")
+    code, _, errors = run("telegram", "set-webhook", **known)
+    assert (code, "https://" in errors) == (2, True)
