@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
+from itertools import islice
 from multiprocessing import get_context
 from random import Random
 from typing import Any
@@ -189,8 +190,9 @@ def _make_trouble(db: Connection, rng: Random) -> None:
     outbox, requests = schema.outbox, schema.requests
     whatsapp = select(outbox.c.id).where(outbox.c.channel == "whatsapp")
     ids: Sequence[int] = db.execute(whatsapp).scalars().all()
+    shuffled = iter(rng.sample(ids, len(ids)))
     for state, reason, code, count in TROUBLES:
-        chosen = rng.sample(ids, min(count, len(ids)))
+        chosen = list(islice(shuffled, count))
         values = {"state": state, "reason": reason, "code": code or None}
         db.execute(update(outbox).where(outbox.c.id.in_(chosen)).values(values))
     found = db.execute(

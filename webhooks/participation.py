@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from webhooks.access import allowed, parts
 blueprint = Blueprint("participation", __name__, url_prefix="/participacion")
 
 DAYS = 28
+MOST = 30  # ways in that are listed
 NAMES = {
     "channel": {
         "telegram": "Telegram",
@@ -72,6 +73,17 @@ def page() -> str:
     )
 
 
+@blueprint.get("/preguntas")
+@allowed("organizer", "analyst", "facilitator")
+def questions() -> str:
+    """Question by question: a request of its own, for it looks at every answer."""
+    with reading(parts().engine) as db:
+        scope = _scope(db, [])
+        script = parts().desk.library.lookup(scope.form, scope.newest)
+        steps = _steps(db, scope, script, parts().clock())
+    return render_template("participation_steps.html", steps=steps, smallest=SMALLEST)
+
+
 def _scope(db: Connection, names: Sequence[str]) -> Scope:
     """What is counted: the questionnaire asked for, or the one that newcomers get."""
     front = forms.front(db)
@@ -83,16 +95,16 @@ def _scope(db: Connection, names: Sequence[str]) -> Scope:
 
 
 def _figures(db: Connection, scope: Scope, script: Script, now: datetime) -> dict[str, Any]:
-    towns = census.compare(_counted(reports.by(db, scope, "municipality")))
+    who = reports.by(db, scope, "municipality", "gender", "age")
+    towns = census.compare(_counted(who["municipality"]))
     return {
         "found": reports.dispositions(db, scope, now),
         "median": reports.median_time(db, scope),
         "quiet": reports.QUIET.days,
         "chart": _chart(reports.daily(db, scope, now - timedelta(days=DAYS)), now),
-        "steps": _steps(db, scope, script, now),
-        "groups": {name: _named(db, scope, name) for name in NAMES},
-        "gender": _gender(reports.by(db, scope, "gender"), script),
-        "age": _age(reports.by(db, scope, "age"), script),
+        "groups": _named(reports.by(db, scope, *NAMES)),
+        "gender": _gender(who["gender"], script),
+        "age": _age(who["age"], script),
         "speaks": _speaks(db, scope, script),
         "towns": towns,
         "spots": census.spots(towns),
@@ -132,12 +144,12 @@ def _short(label: Text) -> str:
     return in_language(label, "es").splitlines()[-1]
 
 
-def _named(db: Connection, scope: Scope, column: str) -> list[Group]:
-    names = NAMES[column]
-    return [
-        Group(names.get(group.key, group.key), group.begun, group.completed, group.refused)
-        for group in reports.by(db, scope, column, most=30)
-    ]
+def _named(found: Mapping[str, Sequence[Group]]) -> dict[str, list[Group]]:
+    """The largest groups, with names that people know."""
+    return {
+        column: [replace(group, key=NAMES[column].get(group.key, group.key)) for group in groups]
+        for column, groups in ((column, groups[:MOST]) for column, groups in found.items())
+    }
 
 
 def _labels(script: Script, role: str) -> dict[str, str]:

@@ -1,0 +1,420 @@
+"""The organizers' pages without a browser: who may see what, and what is done is noted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyotp
+import pytest
+from sqlalchemy import func, select
+
+from storage import forms, organizers, reports, schema
+from storage.database import reading, writing
+from tests.pages_world import PASSWORD, Pages, address, pages, words
+from webhooks import workdays
+from webhooks.pages import PAGES
+
+PATHS = {
+    "today.page": "/hoy",
+    "plan.page": "/plan",
+    "forms.page": "/cuestionarios",
+    "participation.page": "/participacion",
+    "forums.page": "/foros",
+    "messages.page": "/mensajes",
+    "rights.page": "/derechos",
+    "accounts.page": "/cuentas",
+    "accounts.log": "/bitacora",
+}
+ALLOWED = [
+    (role, PATHS[page], role in roles) for page, _, _, roles in PAGES for role in organizers.ROLES
+]
+PARTS = ("/hoy/ahora", "/participacion/preguntas", "/cuestionarios/consulta/1", "/mi-cuenta",
+         "/mi-cuenta/codigo")  # fmt: skip
+BROKEN_FORM = """
+| survey | | | |
+|---|---|---|---|
+| | type | name | label::Español (es) |
+| | select_one nada | uno | ¿Uno? |
+| | text | 2dos | ¿Dos? |
+"""
+GOOD_FORM = """
+| survey | | | |
+|---|---|---|---|
+| | type | name | label::Español (es) |
+| | text | idea | ¿Qué propones? |
+
+| settings | | |
+|---|---|---|
+| | form_title | form_id |
+| | Una idea | idea |
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    with pages(tmp_path_factory.mktemp("pages")) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Pages]:
+    """One of its own, for what changes much."""
+    with pages(tmp_path, people=25) as made:
+        yield made
+
+
+# who may see what
+
+
+@pytest.mark.parametrize(("role", "path", "may"), ALLOWED)
+def test_each_role_sees_its_pages_and_no_others(site, role, path, may):
+    found = site.as_(role).opens(path)
+    assert found.status_code == (200 if may else 403)
+    assert may or "Tu cuenta no incluye esta página" in words(found.text)
+
+
+@pytest.mark.parametrize("path", [*PATHS.values(), *PARTS])
+def test_a_stranger_is_asked_to_sign_in_first(site, path):
+    found = site.stranger().opens(path)
+    assert found.status_code == 302
+    assert found.location.startswith("/entrar")
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_the_parts_of_pages_open(site, path):
+    assert site.as_("organizer").opens(path).status_code == 200
+
+
+def test_every_way_to_change_something_refuses_strangers_and_a_missing_token(site):
+    changing = [
+        str(rule)
+        for rule in site.app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and not str(rule).startswith(("/hooks", "/chat"))
+    ]
+    organizer = site.as_("organizer")
+    for rule in changing:
+        path = rule.replace("<int:number>", "1").replace("<name>", "consulta")
+        assert site.stranger().client.post(path).status_code == 400, path
+        assert organizer.client.post(path).status_code == 400, path
+        if path not in ("/entrar", "/salir"):
+            found = site.stranger().sends("/entrar", path)
+            assert found.status_code == 302, path
+            assert "/entrar" in found.location, path
+    assert len(changing) > 15
+
+
+def test_an_analyst_can_look_and_not_touch(site):
+    analyst = site.as_("analyst")
+    for path in ("/plan/1", "/plan/inicio", "/cuestionarios/publicar", "/cuentas"):
+        assert analyst.sends("/hoy", path).status_code == 403
+
+
+def test_the_front_page_is_for_everybody_and_leads_organizers_on(site):
+    said = site.stranger().reads("/")
+    assert "Contestar en el chat" in said
+    assert "Entrar" in said
+    assert site.as_("organizer").opens("/").location == "/hoy"
+
+
+def test_nothing_of_a_page_stays_in_the_cache_and_nothing_foreign_may_load(site):
+    headers = site.as_("organizer").opens("/hoy").headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+
+
+# signing in and out
+
+
+def test_a_wrong_password_and_an_unknown_account_look_the_same(site):
+    unknown = site.stranger().signs_in("nadie@consulta.mx")
+    wrong = site.stranger().signs_in(address("organizer"), "otra cosa por completo")
+    assert (unknown.status_code, wrong.status_code) == (401, 401)
+    said = [words(each.text).replace(address("organizer"), "") for each in (unknown, wrong)]
+    assert said[0] == said[1]
+
+
+def test_too_many_failures_shut_the_account_for_a_while(fresh):
+    visitor, email = fresh.stranger(), address("analyst")
+    for _ in range(organizers.MOST_OF_ACCOUNT):
+        assert visitor.signs_in(email, "no es esta contraseña").status_code == 401
+    assert visitor.signs_in(email).status_code == 429
+    assert fresh.as_("organizer").opens("/hoy").status_code == 200
+
+
+def test_a_session_ends_without_use_and_at_the_end_of_the_day(fresh):
+    now = fresh.parts.clock()
+    with writing(fresh.parts.engine) as db:
+        someone = organizers.by_email(db, address("organizer"))
+        idle, long = organizers.begin(db, someone.id, now), organizers.begin(db, someone.id, now)
+        assert organizers.present(db, idle, now + organizers.IDLE - timedelta(minutes=1))
+        assert not organizers.present(db, idle, now + organizers.IDLE)
+        organizers.touch(db, long, now + organizers.LONGEST - timedelta(minutes=5))
+        assert organizers.present(db, long, now + organizers.LONGEST - timedelta(minutes=1))
+        assert not organizers.present(db, long, now + organizers.LONGEST)
+
+
+def test_who_signs_out_is_out_even_with_the_old_cookie(site):
+    visitor = site.as_("organizer")
+    cookie = visitor.client.get_cookie("session")
+    visitor.sends("/hoy", "/salir")
+    visitor.client.set_cookie("session", cookie.value)
+    assert visitor.opens("/hoy").status_code == 302
+
+
+def test_a_forged_link_sends_nobody_away(site):
+    for where in ("https://otro.mx/", "//otro.mx", "/\\otro.mx"):
+        visitor = site.stranger()
+        fields = {"correo": address("organizer"), "contrasena": PASSWORD}
+        found = visitor.sends("/entrar", f"/entrar?sigue={where}", **fields)
+        assert found.location == "/hoy"
+    fields = {"correo": address("organizer"), "contrasena": PASSWORD}
+    assert site.stranger().sends("/entrar", "/entrar?sigue=/plan", **fields).location == "/plan"
+
+
+def test_an_app_s_code_is_asked_for_once_it_is_set_and_each_is_good_once(fresh):
+    someone = fresh.as_("organizer")
+    page = someone.opens("/mi-cuenta/codigo").text
+    secret = page.partition('class="secret">')[2].partition("<")[0]
+    totp = pyotp.TOTP(secret)
+    before = int(fresh.parts.clock().timestamp()) - 30
+    assert "no coincide" in words(_after(someone, "/mi-cuenta/codigo", codigo="000000x"))
+    assert "Listo" in words(_after(someone, "/mi-cuenta/codigo", codigo=totp.at(before)))
+    stranger, email = fresh.stranger(), address("organizer")
+    assert stranger.signs_in(email).status_code == 401
+    assert stranger.signs_in(email, code=totp.at(before)).status_code == 401
+    code = totp.at(int(fresh.parts.clock().timestamp()))
+    assert stranger.signs_in(email, code=code).status_code == 302
+    assert fresh.stranger().signs_in(email, code=code).status_code == 401
+
+
+def _after(visitor, path, **fields):
+    visitor.sends(path, path, **fields)
+    return visitor.opens("/mi-cuenta").text
+
+
+def test_a_new_password_ends_the_other_sessions(fresh):
+    here, there = fresh.as_("organizer"), fresh.as_("organizer")
+    new = "otra frase igual de larga"
+    here.sends("/mi-cuenta", "/mi-cuenta/contrasena", actual=PASSWORD, nueva=new)
+    assert here.opens("/hoy").status_code == 200
+    assert there.opens("/hoy").status_code == 302
+    assert fresh.stranger().signs_in(address("organizer"), new).status_code == 302
+
+
+# accounts
+
+
+def test_an_organizer_opens_changes_and_closes_an_account(fresh):
+    dora = fresh.as_("organizer")
+    made = dora.sends("/cuentas", "/cuentas", correo="Eva@x.mx", nombre="Eva", papel="analyst")
+    password = made.text.partition('class="secret">')[2].partition("<")[0]
+    eva = fresh.stranger()
+    assert eva.signs_in("eva@x.mx", password).status_code == 302
+    assert eva.opens("/cuentas").status_code == 403
+    with reading(fresh.parts.engine) as db:
+        number = organizers.by_email(db, "eva@x.mx").id
+    dora.sends("/cuentas", f"/cuentas/{number}", hacer="papel", papel="organizer")
+    assert eva.opens("/cuentas").status_code == 200
+    dora.sends("/cuentas", f"/cuentas/{number}", hacer="cerrar")
+    assert eva.opens("/hoy").status_code == 302
+    assert fresh.stranger().signs_in("eva@x.mx", password).status_code == 401
+    assert [action for _, action in fresh.log()][:2] == [
+        "cerró una cuenta",
+        "cambió el papel a organización",
+    ]
+
+
+def test_nobody_locks_themselves_out(fresh):
+    dora = fresh.as_("organizer")
+    with reading(fresh.parts.engine) as db:
+        number = organizers.by_email(db, address("organizer")).id
+    dora.sends("/cuentas", f"/cuentas/{number}", hacer="cerrar")
+    assert dora.opens("/hoy").status_code == 200
+
+
+def test_a_short_password_is_refused_with_its_reason(fresh):
+    with (
+        writing(fresh.parts.engine) as db,
+        pytest.raises(organizers.AccountError, match="caracteres"),
+    ):
+        organizers.add(db, "a@b.mx", "", "analyst", "corta", fresh.parts.clock())
+
+
+# what is counted
+
+
+def test_the_figures_agree_with_each_other(site):
+    with reading(site.parts.engine) as db:
+        scope = reports.scope(db, "consulta")
+        found = reports.dispositions(db, scope, site.parts.clock())
+        groups = reports.by(db, scope, "channel", "municipality")
+        assert found.reached == db.scalar(select(func.count()).select_from(schema.responses)) == 60
+        for column in groups.values():
+            assert sum(group.begun for group in column) == found.reached
+            assert sum(group.completed for group in column) == found.completed
+            assert sum(group.refused for group in column) == found.refused
+        answered = reports.answered(db, scope)
+        assert answered["consiente"] == found.accepted
+        left = reports.last_answered(db, scope, site.parts.clock() - reports.QUIET)
+        assert sum(left.values()) >= found.broke_off
+        assert reports.median_time(db, scope) > timedelta(minutes=1)
+
+
+def test_the_figures_are_the_same_on_both_databases(database_url, tmp_path):
+    with pages(tmp_path, database_url, people=20) as made, reading(made.parts.engine) as db:
+        now, scope = made.parts.clock(), reports.scope(db, "consulta")
+        assert reports.dispositions(db, scope, now).reached == 20
+        assert (
+            sum(begun for begun, _ in reports.daily(db, scope, now - timedelta(days=30)).values())
+            == 20
+        )
+        total = db.scalar(select(func.count()).select_from(schema.answers))
+        assert sum(reports.hourly(db, now - timedelta(days=30)).values()) == total
+        assert reports.median_time(db, scope) > timedelta(0)
+        assert sum(reports.answered(db, scope).values()) <= total
+        assert reports.attention(db).uncertain == 6
+        assert set(reports.values(db, scope, "consiente")) == {"si"}
+        assert made.as_("organizer").opens("/participacion").status_code == 200
+
+
+def test_a_small_group_is_not_shown_with_its_number(site):
+    with reading(site.parts.engine) as db:
+        found = reports.by(db, reports.scope(db, "consulta"), "municipality")["municipality"]
+    small = [group for group in found if 0 < group.begun < reports.SMALLEST]
+    assert small
+    assert f"menos de {reports.SMALLEST}" in site.as_("analyst").reads("/participacion")
+
+
+# what is done
+
+
+def test_the_plan_shifts_as_a_whole_and_a_phase_alone(fresh):
+    dora = fresh.as_("organizer")
+    dora.sends("/plan", "/plan/inicio", inicio="2027-06-28")
+    said = dora.reads("/plan")
+    assert "28 de junio" in said
+    assert "lunes 11 de octubre de 2027" in said  # the presentation
+    assert "lunes 18 de octubre de 2027" in said  # the signing
+    dora.sends("/plan", "/plan/33", desde="2027-10-12", hasta="2027-10-12", hecha="si")
+    assert "martes 12 de octubre de 2027" in dora.reads("/plan")
+    dora.sends("/plan", "/plan/inicio", inicio="2028-06-28")
+    assert "jueves 12 de octubre de 2028" in dora.reads("/plan")
+    dora.sends("/plan", "/plan/33", desde="2028-10-12", hasta="2028-10-01")
+    assert "antes de empezar" in dora.reads("/plan")
+    assert (address("organizer"), "cambió una fase del plan") in fresh.log()
+
+
+def test_a_questionnaire_with_faults_is_refused_with_all_of_them(fresh):
+    found = _upload(fresh.as_("organizer"), BROKEN_FORM)
+    assert found.status_code == 422
+    assert "fila 2" in words(found.text)
+    assert "fila 3" in words(found.text)
+
+
+def test_a_questionnaire_is_looked_at_published_opened_and_closed(fresh):
+    dora = fresh.as_("organizer")
+    found = _upload(dora, GOOD_FORM)
+    assert "¿Qué propones?" in found.text
+    draft = found.text.partition('name="borrador" value="')[2].partition('"')[0]
+    fields = {"borrador": draft, "archivo": "idea.md", "estado": "piloto", "primero": "si"}
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", **fields)
+    assert _front(fresh) == ("idea", 1)
+    dora.sends("/cuestionarios", "/cuestionarios/idea/1/estado", a="open")
+    assert _front(fresh) == ("idea", 2)
+    assert _states(fresh, "idea") == ["pilot", "open"]
+    dora.sends("/cuestionarios", "/cuestionarios/idea/2/estado", a="closed")
+    assert _front(fresh)[0] == "cerrada"
+    assert [action for _, action in fresh.log()][:3] == [
+        "cerró la consulta",
+        "abrió la consulta",
+        "publicó un cuestionario",
+    ]
+
+
+def _upload(visitor, form):
+    files = (io.BytesIO(form.encode()), "idea.md")
+    return visitor.sends("/cuestionarios", "/cuestionarios/revisar", archivos=files)
+
+
+def _front(site):
+    with reading(site.parts.engine) as db:
+        return forms.front(db)
+
+
+def _states(site, name):
+    with reading(site.parts.engine) as db:
+        rows = [row for row in reports.published(db) if row.name == name]
+    return [row.state for row in reversed(rows)]
+
+
+def test_uncertain_messages_are_looked_at_left_and_sent_again(fresh):
+    dora = fresh.as_("organizer")
+    kind = {"state": "uncertain", "channel": "whatsapp", "lane": "0", "code": "",
+            "reason": "the provider did not answer in time"}  # fmt: skip
+    assert "6 mensajes inciertos" in dora.reads("/mensajes")
+    assert "Verlos quedó anotado" in dora.client.get("/mensajes/ver", query_string=kind).text
+    dora.sends("/mensajes", "/mensajes/dejar", **kind)
+    assert "inciertos" not in dora.reads("/mensajes")
+    failed = {**kind, "state": "failed", "code": "63024", "reason": "message undeliverable"}
+    dora.sends("/mensajes", "/mensajes/reenviar", **failed)
+    with reading(fresh.parts.engine) as db:
+        states = select(schema.outbox.c.state, func.count()).group_by(schema.outbox.c.state)
+        counts = {row[0]: row[1] for row in db.execute(states)}
+    assert counts["uncertain"] == 6
+    assert "failed" not in counts
+    assert [action for _, action in fresh.log()][:3] == [
+        "reenvió mensajes",
+        "dejó mensajes como están",
+        "abrió mensajes",
+    ]
+
+
+def test_conversations_that_failed_by_our_fault_go_on(fresh):
+    dora = fresh.as_("organizer")
+    assert "2 conversaciones se detuvieron" in dora.reads("/mensajes")
+    with reading(fresh.parts.engine) as db:
+        number = db.scalar(select(schema.inbox.c.id).where(schema.inbox.c.state == "failed"))
+    assert "hola" in dora.reads(f"/mensajes/detenidas/{number}")
+    dora.sends("/mensajes", "/mensajes/detenidas", numero=number)
+    assert "1 conversación siguió su camino" in dora.reads("/mensajes")
+    dora.sends("/mensajes", "/mensajes/detenidas")
+    assert "se detuv" not in dora.reads("/mensajes")
+
+
+def test_a_right_is_seen_to_before_its_legal_time_is_over(fresh):
+    now = fresh.parts.clock()
+    with writing(fresh.parts.engine) as db:
+        db.execute(schema.requests.delete())
+        person = db.scalar(select(schema.people.c.id))
+        old = now - timedelta(days=60)
+        db.execute(schema.requests.insert().values(person_id=person, kind="erasure", at=old))
+        number = db.scalar(select(schema.requests.c.id))
+    dora = fresh.as_("organizer")
+    assert "venció hace" in dora.reads("/derechos")
+    dora.sends("/derechos", f"/derechos/{number}")
+    assert "Nadie espera respuesta" in dora.reads("/derechos")
+    assert fresh.log()[0] == (address("organizer"), "atendió un derecho")
+
+
+# working days
+
+
+@pytest.mark.parametrize(
+    ("start", "count", "end"),
+    [
+        (date(2027, 6, 28), 1, date(2027, 6, 29)),
+        (date(2027, 7, 2), 1, date(2027, 7, 5)),  # over a weekend
+        (date(2027, 9, 15), 1, date(2027, 9, 17)),  # over Independence Day
+        (date(2027, 11, 12), 1, date(2027, 11, 16)),  # the third Monday of November
+        (date(2027, 12, 31), 1, date(2028, 1, 3)),
+        (date(2027, 6, 28), 20, date(2027, 7, 26)),
+        (date(2030, 9, 30), 1, date(2030, 10, 2)),  # a president takes office
+    ],
+)
+def test_working_days_skip_weekends_and_holidays(start, count, end):
+    assert workdays.after(start, count) == end
+    assert workdays.between(start, end) == count
