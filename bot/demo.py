@@ -18,16 +18,18 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from bot import conversation, wiring
+from bot import conversation, invitations, timing, wiring
 from bot.conversation import Desk
+from bot.invitations import Call
 from bot.settings import Settings
 from bot.wiring import Parts
 from dialogs import walking
 from dialogs.questions import Question
 from dialogs.state import Dialog
 from dialogs.values import Inbound
-from storage import organizers, people, plan, schema
+from storage import forums, organizers, people, plan, schema
 from storage.database import writing
+from storage.forums import Answer, Place, Plan
 
 EMAIL = "demo@consulta.local"
 PEOPLE = 400
@@ -90,6 +92,8 @@ def fill(parts: Parts, count: int, seed: int = 7, pause: timedelta = timedelta(0
         time.sleep(pause.total_seconds())
     with writing(parts.engine) as db:
         _make_trouble(db, rng)
+    with writing(parts.engine) as db:
+        _make_forums(db, parts, rng)
     _break_two(desk, parts.clock())
 
 
@@ -202,6 +206,27 @@ def _make_trouble(db: Connection, rng: Random) -> None:
     ).all()
     for row, kind in zip(found[::40], ("erasure", "access", "access"), strict=False):
         db.execute(requests.insert().values(person_id=row[0], kind=kind, at=row[1]))
+
+
+def _make_forums(db: Connection, parts: Parts, rng: Random) -> None:
+    """Forums to come and one that is over, with replies; and an invitation for tomorrow."""
+    now = parts.clock()
+    everybody = db.execute(select(schema.people.c.id)).scalars().all()
+    for given in _words()["forums"]:
+        starts = timing.local(now + timedelta(days=given["days"]))
+        starts = starts.replace(hour=given["hour"], minute=0, second=0, microsecond=0)
+        place = Place(given["place"], "", given["municipality"], given["town"])
+        plan_ = Plan(given["name"], given["kind"], starts, starts + timedelta(hours=3),
+                     given["capacity"], given["title"], given["description"], place)  # fmt: skip
+        codes = people.code(rng, 16).lower(), people.code(rng, 6)
+        forum = invitations.open_forum(db, plan_, codes, now)
+        for person in rng.sample(everybody, min(given["replies"], len(everybody))):
+            said: Answer = rng.choice(("yes", "yes", "yes", "maybe", "no"))
+            if forums.answer(db, forum, person, said, now) == "yes" and given["days"] < 0:
+                forums.attend(db, forum.id, person, plan_.starts_at)
+        if given["days"] > 0:
+            call = Call(now + timedelta(days=1), f"municipality = {given['municipality']}")
+            invitations.plan(db, parts.desk.library, forum, call, now)
 
 
 def _break_two(desk: Desk, now: datetime) -> None:

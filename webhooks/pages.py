@@ -14,6 +14,8 @@ from storage.organizers import ROLES, Role
 from webhooks import (
     access,
     accounts,
+    forum_acts,
+    forum_pages,
     hooks,
     messages,
     participation,
@@ -32,12 +34,13 @@ PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("plan.page", "Plan", "plan", ROLES),
     ("forms.page", "Cuestionarios", "forms", ("organizer", "analyst", "translator")),
     ("participation.page", "Participación", "people", ("organizer", "analyst", "facilitator")),
+    ("forums.page", "Foros", "forums", forum_pages.SEE),
     ("messages.page", "Mensajes", "messages", ("organizer",)),
     ("rights.page", "Derechos", "rights", ("organizer",)),
     ("accounts.page", "Cuentas", "accounts", ("organizer",)),
     ("accounts.log", "Bitácora", "log", ("organizer",)),
 )
-MODULES = (today, plan, questionnaires, participation, messages, rights, accounts)
+MODULES = (today, plan, questionnaires, participation, forum_acts, messages, rights, accounts)
 REFUSALS = {
     403: ("Esta página no es para tu papel", "role"),
     404: ("Aquí no hay nada", "missing"),

@@ -1,0 +1,224 @@
+"""Foros: open one, call people to it with a preview, follow what becomes of it, take attendance."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from sqlalchemy import Connection
+
+from bot import forum_words
+from bot import invitations as calling
+from dialogs.values import LANGUAGES
+from storage import forums, invitations
+from storage.database import reading
+from storage.forums import Forum
+from storage.invitations import Invitation
+from storage.organizers import Role
+from storage.segments import Catalogue, SegmentError
+from webhooks import census, spoken
+from webhooks.access import allowed, parts
+
+blueprint = Blueprint("forums", __name__, url_prefix="/foros")
+
+SEE: tuple[Role, ...] = ("organizer", "analyst", "facilitator")
+KINDS = {
+    "thematic": "Foro temático",
+    "affirmative": "Foro afirmativo",
+    "specialists": "Mesa con especialistas",
+    "focus": "Grupo focal",
+    "cocreation": "Mesa de cocreación",
+    "community": "Consulta en comunidad",
+    "presentation": "Presentación",
+    "feedback": "Retroalimentación",
+    "signing": "Firma",
+}
+PURPOSES = {
+    "invitation": "Invitación",
+    "reminder": "Recordatorio",
+    "change": "Aviso de cambio",
+    "cancellation": "Aviso de cancelación",
+    "thanks": "Agradecimiento",
+    "conclusions": "Conclusiones",
+}
+STATES = {
+    "planned": "por salir",
+    "queueing": "saliendo",
+    "sending": "saliendo",
+    "done": "terminó",
+    "cancelled": "cancelada",
+}
+FATES = {
+    "queued": "esperan su turno",
+    "leased": "están saliendo",
+    "sent": "salieron",
+    "delivered": "llegaron",
+    "read": "se leyeron",
+    "failed": "no se pudieron entregar",
+    "uncertain": "quedaron inciertas",
+    "held": "esperan a que la persona escriba",
+    "missed": "ya no alcanzaron a salir",
+}
+REASONS = {
+    "the person asked us to stop": "pidieron no recibir mensajes",
+    "the person blocked us": "bloquearon el canal",
+    "no consent": "no aceptaron invitaciones",
+    "the channel is off": "su canal está apagado",
+    "the person has answered already": "ya habían contestado",
+}
+ARRIVED = ("sent", "delivered", "read")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What was sent to many, and what has become of it."""
+
+    invitation: Invitation
+    purpose: str
+    state: str
+    intended: int
+    arrived: int
+    fates: tuple[tuple[str, int], ...]  # words, and how many
+    left_out: tuple[tuple[str, int], ...]
+
+    @property
+    def running(self) -> bool:
+        return self.invitation.state in ("planned", "queueing", "sending")
+
+
+# looking
+
+
+@blueprint.get("")
+@allowed(*SEE)
+def page() -> str:
+    now = parts().clock()
+    with reading(parts().engine) as db:
+        found = sorted(forums.all_(db), key=lambda forum: forum.plan.starts_at)
+        coming = {forum.id: forums.attendance(db, forum.id) for forum in found}
+    return render_template(
+        "forums.html",
+        ahead=[forum for forum in found if forum.plan.ends_at >= now],
+        over=[forum for forum in reversed(found) if forum.plan.ends_at < now],
+        coming=coming,
+        kinds=KINDS,
+        towns=census.towns(),
+        given={},
+        fault="",
+    )
+
+
+@blueprint.get("/<int:number>")
+@allowed(*SEE)
+def show(number: int) -> str:
+    with reading(parts().engine) as db:
+        forum = kept(db, number)
+        return render_template("forum.html", **_shown(db, forum))
+
+
+def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
+    library = parts().desk.library
+    sent = [_progress(db, one) for one in invitations.of_forum(db, forum.id)]
+    return {
+        "forum": forum,
+        "kind": KINDS[forum.plan.kind],
+        "coming": forums.attendance(db, forum.id),
+        "sent": sent,
+        "live": any(each.running for each in sent),
+        "headings": {code: forum_words.heading(forum.plan, code) for code in LANGUAGES},
+        "when": _earliest(forum),
+        "over": forum.plan.ends_at < parts().clock(),
+        "towns": census.towns(),
+        "topics": _topics(calling.catalogue(db, library)),
+    }
+
+
+def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
+    """What people may have chosen: question, choice, and its words."""
+    front = parts().desk.front()
+    script = parts().desk.library.lookup(*front)
+    return [
+        (name, option.name, option.label.get("es", option.name))
+        for name in known.topics
+        for option in script.question(name).options
+    ]
+
+
+def _progress(db: Connection, one: Invitation) -> Progress:
+    found = invitations.status(db, one.id)
+    skipped = found["skipped"].items()
+    return Progress(
+        invitation=one,
+        purpose=PURPOSES[one.purpose],
+        state="en pausa" if one.paused_at else STATES[one.state],
+        intended=found["intended"],
+        arrived=sum(found[state] for state in ARRIVED),
+        fates=tuple((words, found[state]) for state, words in FATES.items() if found[state]),
+        left_out=tuple((REASONS.get(reason, reason), count) for reason, count in skipped),
+    )
+
+
+def _earliest(forum: Forum) -> str:
+    """What the field for the moment begins with: in half an hour, by the clock on the wall."""
+    soon = min(parts().clock() + timedelta(minutes=30), forum.plan.starts_at)
+    return f"{spoken.local(soon):%Y-%m-%dT%H:%M}"
+
+
+@blueprint.get("/<int:number>/envios")
+@allowed(*SEE)
+def progress(number: int) -> str:
+    """The part of the page that renews itself while something goes out."""
+    with reading(parts().engine) as db:
+        return render_template("forum_sent.html", **_shown(db, kept(db, number)))
+
+
+@blueprint.get("/<int:number>/alcance")
+@allowed("organizer")
+def reach(number: int) -> tuple[str, int]:
+    """Whom an invitation would reach now, and what each would read; nothing is planned."""
+    with reading(parts().engine) as db:
+        forum = kept(db, number)
+        try:
+            found = calling.reach(db, parts().desk.library, segment(request.args))
+        except SegmentError as error:
+            return render_template("forum_reach.html", fault=str(error)), 422
+    words = texts(request.args, "palabras_")
+    return render_template(
+        "forum_reach.html",
+        found=found,
+        fault="",
+        towns={town.code: town.name for town in census.towns()},
+        reasons=REASONS,
+        preview={code: forum_words.heading(forum.plan, code, words) for code in LANGUAGES},
+    ), 200
+
+
+def texts(given: Any, prefix: str) -> dict[str, str]:
+    """What was written in each language; a language without words is left out."""
+    found = {str(code): given.get(f"{prefix}{code}", "").strip() for code in LANGUAGES}
+    return {code: text for code, text in found.items() if text}
+
+
+def segment(given: Any) -> str:
+    """The expression that the fields of the form add up to; what is written by hand comes too."""
+    tests = [
+        f"{name} = {given[field]}"
+        for field, name in (("municipio", "municipality"), ("idioma", "language"),
+                            ("genero", "gender"), ("canal", "channel"))
+        if re.fullmatch(r"\w+", given.get(field, ""))
+    ]  # fmt: skip
+    if match := re.fullmatch(r"(\w+)/(\w+)", given.get("tema", "")):
+        tests.append(f"chose({match[1]}, {match[2]})")
+    if given.get("expresion", "").strip():
+        tests.append(f"({given['expresion'].strip()})")
+    return " and ".join(tests)
+
+
+def kept(db: Connection, number: int) -> Forum:
+    try:
+        return forums.get(db, number)
+    except LookupError:
+        abort(404)
