@@ -45,7 +45,7 @@ def read_lists(reader: Reader, book: Workbook) -> None:
     for sheet in ("choices", "external_choices"):
         if sheet in book:
             for row in columns.rows(sheet, book[sheet], reader.default):
-                _choice(reader, row, repeated=repeated)
+                _choice(reader, row, repeated=repeated or sheet == "external_choices")
 
 
 def _setting(book: Workbook, name: str) -> str:

@@ -99,14 +99,14 @@ def _select(match: re.Match[str]) -> Kind:
 
 
 def _cure(bare: str) -> str:
-    known = next((cure for name, cure in REFUSED.items() if bare.replace("_", " ") == name), "")
-    if known := known or REFUSED.get(bare, ""):
-        return known
+    spaced = bare.replace("_", " ")
+    for name, cure in REFUSED.items():
+        if spaced == name.replace("_", " ") or spaced.startswith(f"{name} "):
+            return cure
     if bare.startswith(("select", "rank")):
         return "Write the name of a list behind it, as in: select_one si_no."
-    first = next((REFUSED[name] for name in REFUSED if bare.startswith(f"{name} ")), "")
     names = ", ".join((*ASKED, *SILENT, "note", "begin_group", "begin_repeat"))
-    return first or f"Use one of: {names}."
+    return f"Use one of: {names}."
 
 
 def parameters(written: str) -> dict[str, str]:

@@ -114,6 +114,8 @@ def go_on(talk: Talk, library: Library, first: str = "") -> Turn:
         if talk.top is not None:
             talk, rest = ask_again(talk, library)
             return talk, [*effects, *rest]
+        if not any(isinstance(effect, Say) for effect in effects):  # the form thanks nobody
+            effects.append(plain(talk, "finished", {"folio": dialog.folio}))
     return talk, effects
 
 

@@ -63,6 +63,7 @@ NUMBERS = {
     "jopeel": 5,
     "lajun": 10,
 }
+HALVES = frozenset(("medio", "media"))
 SOUNDS = (
     ("dz", "ts"), ("ch", "x"), ("qu", "k"), ("c", "k"), ("q", "k"), ("z", "s"),
     ("h", "j"), ("v", "b"), ("w", "u"), ("y", "i"), ("ll", "i"),
@@ -263,8 +264,8 @@ def decimal(text: str) -> float | None:
     bare = unicodedata.normalize("NFKC", text).strip()
     found = re.findall(r"[-+]?\d+(?:[.,]\d+)*", bare)
     if len(found) != 1 or not re.search(r"[.,]\d", found[0]):
-        whole = integer(text)
-        return None if whole is None else float(whole)
+        whole, half = integer(text), HALVES.intersection(plain(text).split())
+        return None if whole is None else whole + 0.5 * bool(half)
     written = found[0]
     if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", written):
         return float(written.replace(",", ""))

@@ -65,7 +65,7 @@ def _question(
     return Question(
         row=row.number,
         type="note" if row.cell("appearance") == "label" else kind.type,
-        name=row.cell("name"),
+        name=row.cell("name") or (f"note_{row.number}" if kind.type == "note" else ""),
         label=row.text("label") or row.text("hint"),
         hint=row.text("hint") if row.text("label") else {},
         guidance=row.text("guidance_hint"),
@@ -210,7 +210,7 @@ def _check_filter(reader: Reader, row: Row, found: Sequence[Option]) -> None:
     have = {"name", "label"}.union(*(option.columns for option in found))
     for column in sorted(test.columns - have) if test and found else ():
         problem = f"In choice_filter: the choices have no column '{column}'."
-        cure = "Add the column to the choices, or write ${…} for an answer."
+        cure = f"Add the column to the choices; or write '{column}', or ${{{column}}}."
         reader.fault(row, row.cell("name"), problem, cure)
 
 

@@ -297,7 +297,7 @@ def test_dates_and_times_are_read_as_people_write_them(type_, said, value):
 @pytest.mark.parametrize(
     ("said", "value"),
     [("2.5", 2.5), ("2,5", 2.5), ("1,500", 1500.0), ("1,500.5", 1500.5), ("dos", 2.0),
-     ("unos 4", 4.0), ("-3.2 km", -3.2), ("a", None), ("1.2.3", None)],
+     ("unos 4", 4.0), ("dos y medio", 2.5), ("-3.2 km", -3.2), ("a", None), ("1.2.3", None)],
 )  # fmt: skip
 def test_numbers_with_a_point_or_a_comma_are_read(said, value):
     assert replies.decimal(said) == value

@@ -43,11 +43,12 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     )
     app.extensions["parts"] = parts
     app.register_blueprint(hooks.blueprint)
+    app.register_blueprint(own_data.blueprint)  # each link is proof enough, without a session
     app.register_blueprint(health.blueprint)
     app.register_blueprint(forums.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
-    pages.install(app, exempt=(hooks.blueprint, chat.blueprint))
+    pages.install(app, exempt=(hooks.blueprint, own_data.blueprint, chat.blueprint))
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/", view_func=front)
     app.after_request(_secure)

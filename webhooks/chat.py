@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import io
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -15,18 +16,18 @@ from flask import (
     jsonify,
     render_template,
     request,
-    send_from_directory,
+    send_file,
     session,
 )
 
-from bot import conversation, shape
+from bot import conversation, shape, voices
 from bot.channel import File
-from bot.delivery import keep_file
 from bot.wiring import Parts
 from dialogs import walking
 from dialogs.values import Inbound, Media, in_language
 from storage import answers, chats
 from storage.database import reading, writing
+from storage.vault import Vault
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
 
@@ -78,7 +79,7 @@ def voice() -> tuple[Response, int]:
     kind = shape.audio_type(content)
     if kind is None:
         return _refusal("Ese archivo no es un audio. Prueba con otro.", 415)
-    name = keep_file(_parts().post.media, File(content, kind))
+    name = voices.keep(_parts().post.media, _vault(), File(content, kind))
     media = Media(name, kind, len(content))
     return _receive(_inbound(request.form["id"], "voice", media=media))
 
@@ -138,7 +139,17 @@ def media(name: str) -> Response:
     with reading(_parts().engine) as db:
         if not chats.owns(db, session["chat"], name):
             abort(404)
-    return send_from_directory(_parts().post.media.resolve(), name)
+    try:
+        sound = voices.read(_parts().post.media / name, _vault())
+    except FileNotFoundError:
+        abort(404)
+    kind = shape.audio_type(sound) or "application/octet-stream"
+    return send_file(io.BytesIO(sound), mimetype=kind, conditional=True)
+
+
+def _vault() -> Vault:
+    found: Vault = _parts().engine.get_execution_options()["vault"]
+    return found
 
 
 def _receive(inbound: Inbound) -> tuple[Response, int]:

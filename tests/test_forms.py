@@ -1,0 +1,394 @@
+"""What a form may hold, walked as people walk it: the engine alone, no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dialogs import engine, script
+from dialogs.state import Dialog, Effect, End, Keep, Say, SetAside, TakeBack, Talk
+from dialogs.values import Inbound, Media
+from dialogs.walking import Library
+
+NOW = datetime(2021, 8, 15, 15, tzinfo=UTC)
+LISTS = """
+| choices |
+| | list_name | name | label | zone |
+| | si_no | si | Sí | |
+| | si_no | no | No | |
+| | zones | sur | Sur | |
+| | zones | norte | Norte | |
+| | towns | tizimin | Tizimín | norte |
+| | towns | tekax | Tekax | sur |
+| | towns | oxkutzcab | Oxkutzcab | sur |
+| | three | a | Agua | |
+| | three | b | Basura | |
+| | three | c | Calles | |
+"""
+
+
+@dataclass
+class Chat:
+    """One person on one form."""
+
+    library: Library
+    talk: Talk = field(default_factory=lambda: Talk(language="es"))
+    kept: dict[str, str] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    labels: list[list[str]] = field(default_factory=list)
+    payloads: list[list[str]] = field(default_factory=list)
+
+    def hears(self, **inbound) -> list[str]:
+        heard = Inbound("chat", "1", "a", "a", NOW, **inbound)
+        fresh = Dialog("d", "f", 1, "K7M-42P")
+        self.talk, self.effects = engine.hear(self.talk, heard, self.library, fresh)
+        said = [effect.message for effect in self.effects if isinstance(effect, Say)]
+        self.messages = [message.text for message in said]
+        self.labels = [[choice.label for choice in message.choices] for message in said]
+        self.payloads = [[choice.payload for choice in message.choices] for message in said]
+        for effect in self.effects:
+            if isinstance(effect, Keep):
+                self.kept[effect.question] = effect.value or effect.said
+            if isinstance(effect, SetAside):
+                self.kept = {k: v for k, v in self.kept.items() if k not in effect.questions}
+        return self.messages
+
+    def says(self, *texts: str) -> str:
+        for text in texts:
+            self.hears(text=text)
+        return self.messages[-1]
+
+    @property
+    def ended(self) -> bool:
+        return any(isinstance(effect, End) for effect in self.effects)
+
+
+@pytest.fixture
+def chat(tmp_path: Path):
+    def begin(header: str, *rows: str, files: dict[str, str] | None = None) -> Chat:
+        for name, content in (files or {}).items():
+            (tmp_path / name).write_text(content, encoding="utf-8")
+        lines = (header, *rows)
+        text = "| survey |\n" + "".join(f"| | {line} |\n" for line in lines) + LISTS
+        (tmp_path / "f.md").write_text(text, encoding="utf-8")
+        read = script.read(tmp_path / "f.md")
+        begun = Chat(Library(lambda _form, _version: read, {"aviso_url": "https://x"}))
+        begun.hears(text="hola")
+        return begun
+
+    return begin
+
+
+PLAIN = "type | name | label"
+
+
+@pytest.mark.parametrize(
+    ("row", "good", "value", "bad"),
+    [
+        ("decimal | q | ¿?", "2,5", "2.5", "dos o tres"),
+        ("integer | q | ¿?", "veinte", "20", "2.5"),
+        ("date | q | ¿?", "5 de mayo", "2021-05-05", "31/2/2021"),
+        ("time | q | ¿?", "3 pm", "15:00:00.000-06:00", "25:00"),
+        ("dateTime | q | ¿?", "hoy 9:30", "2021-08-15T09:30:00.000-05:00", "hoy"),
+        ("rank three | q | ¿?", "3, 1, 2", "c a b", "3, 1"),
+        ("select_multiple three | q | ¿?", "1 y 3", "a c", "9"),
+        ("acknowledge | q | ¿?", "entendido", "OK", "quizá"),
+        ("geopoint | q | ¿?", "la plaza", "la plaza", None),
+    ],
+)
+def test_each_type_takes_its_answers_and_no_other(chat, row, good, value, bad):
+    person = chat(PLAIN, row)
+    if bad is not None:
+        person.says(bad)
+        assert not person.ended
+        assert "q" not in person.kept
+    person.says(good)
+    assert person.ended
+    assert person.kept["q"] == value
+
+
+def test_a_range_holds_its_bounds_and_steps(chat):
+    person = chat(f"{PLAIN} | parameters", "range | q | ¿Cuánto? | start=0 end=10 step=5")
+    assert "del 0 al 10" in person.messages[-1]
+    assert "del 0 al 10" in person.says("7")
+    person.says("5")
+    assert person.kept == {"q": "5"}
+
+
+def test_a_month_is_enough_where_a_month_is_asked(chat):
+    person = chat(f"{PLAIN} | appearance", "date | q | ¿Desde cuándo? | month-year")
+    person.says("agosto 2020")
+    assert person.kept == {"q": "2020-08-01"}
+
+
+def test_a_shared_location_is_a_place_and_a_photo_an_image(chat):
+    person = chat(PLAIN, "geopoint | donde | ¿?", "image | foto | ¿?", "file | hoja | ¿?")
+    person.hears(kind="location", point=(20.97, -89.62))
+    assert person.kept == {"donde": "20.970000 -89.620000 0 0"}
+    assert "foto" in person.says("no tengo")
+    person.hears(kind="photo", media=Media("ref", "image/jpeg"))
+    person.hears(kind="document", media=Media("ref2", "application/pdf"))
+    kept = [effect for effect in person.effects if isinstance(effect, Keep)]
+    assert kept[0].media == Media("ref2", "application/pdf")
+    assert person.ended
+
+
+def test_a_repeat_asks_for_another_and_counts_them(chat):
+    person = chat(
+        f"{PLAIN} | calculation | hint | most",
+        "begin_repeat | problemas | | | ¿Hay otro? | 3",
+        "text | tema | ¿Cuál problema? | |",
+        "integer | gente | ¿A cuántas personas afecta ${tema}? | |",
+        "end_repeat | | | |",
+        "calculate | cuantos | | count(${problemas})",
+        "calculate | total | | sum(${gente})",
+        "note | fin | ${cuantos} problemas, ${total} personas, primero ${primero} |",
+        "calculate | primero | | indexed-repeat(${tema}, ${problemas}, 1)",
+        "acknowledge | ok | ¿Bien?",
+    )
+    assert "afecta agua?" in person.says("agua")
+    assert person.says("10") == "¿Hay otro?"
+    assert "¿Cuál problema?" in person.says("sí")
+    assert "afecta luz?" in person.says("luz")
+    person.says("5", "no")
+    assert "2 problemas, 15 personas, primero agua" in "".join(person.messages)
+    person.says("1")
+    assert person.kept["tema#1"] == "agua"
+    assert person.kept["gente#2"] == "5"
+    assert person.kept["total"] == "15"
+    assert person.ended
+
+
+def test_no_more_than_the_most_instances_are_asked_for(chat):
+    person = chat(f"{PLAIN} | most", "begin_repeat | r | | 2", "text | x | ¿?", "end_repeat")
+    person.says("uno", "sí", "dos")
+    assert person.ended
+    assert set(person.kept) == {"x#1", "r#1", "x#2"}
+
+
+def test_a_counted_repeat_asks_as_often_as_was_said(chat):
+    person = chat(
+        f"{PLAIN} | repeat_count",
+        "integer | n | ¿Cuántos hijos? |",
+        "begin_repeat | hijo | Hijo | ${n}",
+        "text | nombre | ¿Cómo se llama? |",
+        "end_repeat",
+        "note | fin | Listo. |",
+    )
+    person.says("2")
+    assert "Hijo · 1" in "".join(person.messages)
+    person.says("Ana", "Beto")
+    assert person.ended
+    assert person.kept == {"n": "2", "nombre#1": "Ana", "nombre#2": "Beto"}
+
+
+def test_taking_back_another_sets_its_answers_aside(chat):
+    person = chat(PLAIN, "begin_repeat | r |", "text | x | ¿?", "end_repeat", "text | z | ¿Z?")
+    person.says("uno")
+    buttons = person.payloads[-1]
+    person.says("sí", "dos", "no")
+    person.hears(kind="button", payload=buttons[1])  # the first "¿Otro más?" is now a no
+    assert set(person.kept) == {"x#1", "r#1"}
+    person.hears(kind="button", payload=buttons[0])
+    assert any(isinstance(effect, TakeBack) for effect in person.effects)
+
+
+def test_a_cascade_offers_only_what_belongs(chat):
+    person = chat(
+        f"{PLAIN} | choice_filter",
+        "select_one zones | z | ¿Zona? |",
+        "select_one towns | t | ¿Dónde? | zone = ${z}",
+    )
+    zones = person.payloads[-1]
+    person.says("1")
+    assert person.labels[-1] == ["Tekax", "Oxkutzcab"]
+    person.says("2")
+    assert person.kept == {"z": "sur", "t": "oxkutzcab"}
+    person.hears(kind="button", payload=zones[1])
+    assert "t" not in person.kept
+    assert person.labels[-1] == ["Tizimín"]
+
+
+def test_a_question_whose_choices_are_all_filtered_out_is_no_dead_end(chat):
+    person = chat(
+        f"{PLAIN} | choice_filter",
+        "select_multiple three | m | ¿? |",
+        "select_one towns | t | ¿? | zone = ${m}",
+        "text | u | ¿Última? |",
+    )
+    assert "¿Última?" in person.says("1")
+
+
+def test_what_is_computed_follows_and_is_kept(chat):
+    person = chat(
+        f"{PLAIN} | calculation | default | read_only",
+        "start | inicio",
+        "today | hoy",
+        "hidden | origen | | | cartel",
+        "integer | a | ¿Cuánto? |",
+        "calculate | doble | | ${a} * 2",
+        "integer | visto | El doble es | ${a} * 2 | | yes",
+        "select_one si_no | s | ¿Sí? | |",
+        "calculate | dicho | | jr:choice-name(${s}, '${s}')",
+        "end | fin",
+    )
+    person.says("21")
+    assert "El doble es 42" in "".join(person.messages)
+    person.says("1")
+    assert person.kept["doble"] == "42"
+    assert person.kept["dicho"] == "Sí"
+    assert person.kept["origen"] == "cartel"
+    assert person.kept["hoy"] == "2021-08-15"
+    assert person.kept["inicio"].startswith("2021-08-15T10:00")
+    assert person.kept["fin"].startswith("2021-08-15T10:00")
+
+
+def test_what_repeats_a_persons_words_is_kept_as_words(chat):
+    person = chat(
+        f"{PLAIN} | calculation", "text | n | ¿Nombre?", "calculate | c | | concat(${n}, '!')"
+    )
+    person.says("Ana")
+    keep = next(e for e in person.effects if isinstance(e, Keep) and e.question == "c")
+    assert (keep.value, keep.said) == ("", "Ana!")
+
+
+def test_a_preset_is_told_and_stays_if_it_is_skipped(chat):
+    person = chat(f"{PLAIN} | default", "integer | n | ¿Cuántos? | 3", "text | m | ¿Más? |")
+    assert "anotamos: 3" in person.messages[-1]
+    person.says("saltar")
+    assert person.kept == {"n": "3"}
+
+
+def test_a_trigger_computes_only_when_its_question_changes(chat):
+    person = chat(
+        f"{PLAIN} | calculation | trigger",
+        "integer | a | ¿A? |",
+        "integer | b | ¿B? |",
+        "calculate | sum | | ${a} + ${b} | ${a}",
+        "note | n | Suma ${sum} |",
+    )
+    person.says("1", "2")
+    assert person.kept["sum"] == "NaN"  # b was not there yet when a changed
+
+
+def test_answers_that_became_irrelevant_are_set_aside_and_come_back(chat):
+    person = chat(
+        f"{PLAIN} | relevant",
+        "select_one si_no | a | ¿A? |",
+        "text | b | ¿B? | ${a} = 'si'",
+        "text | c | ¿C? | ${b} != ''",
+        "text | d | ¿D? |",
+    )
+    buttons = person.payloads[-1]
+    person.says("sí", "b", "c")
+    assert set(person.kept) == {"a", "b", "c"}
+    person.hears(kind="button", payload=buttons[1])
+    assert set(person.kept) == {"a"}
+    person.hears(kind="button", payload=buttons[0])
+    assert any(isinstance(e, TakeBack) and set(e.questions) == {"b", "c"} for e in person.effects)
+
+
+def test_a_later_answer_may_clear_an_earlier_one(chat):
+    person = chat(
+        f"{PLAIN} | relevant",
+        "text | a | ¿A? | not(${b} = 'no')",
+        "select_one si_no | b | ¿B? |",
+        "note | c | Fin. |",
+    )
+    person.says("algo", "no")
+    assert person.kept == {"b": "no"}
+
+
+def test_a_constraint_is_not_evaluated_on_an_empty_answer(chat):
+    person = chat(f"{PLAIN} | constraint", "integer | a | ¿A? | . > 5", "text | b | ¿B? |")
+    person.says("3")
+    assert "a" not in person.kept
+    assert "¿B?" in person.says("saltar")
+
+
+def test_required_may_depend_on_an_answer(chat):
+    header = f"{PLAIN} | required | required_message"
+    rows = (
+        "select_one si_no | a | ¿A? | |",
+        "text | b | ¿B? | ${a} = 'si' | Hace falta.",
+        "text | c | ¿C?",
+    )
+    needed, free = chat(header, *rows), chat(header, *rows)
+    needed.says("sí", "saltar")
+    assert "Hace falta." in needed.messages[0]
+    assert "¿C?" in free.says("no", "saltar")
+
+
+def test_a_voice_note_counts_as_an_answer_for_what_follows(chat):
+    person = chat(f"{PLAIN} | relevant", "text | a | ¿A? |", "text | b | ¿B? | ${a} != ''")
+    person.hears(kind="voice", media=Media("ref", "audio/ogg"))
+    assert "¿B?" in person.messages[-1]
+
+
+def test_randomized_choices_keep_their_order_for_a_person_and_the_last_stay_last(chat):
+    rows = ("select_one_from_file o.csv | q | ¿? | randomize=true",)
+    table = (
+        "name,label,last\n" + "".join(f"c{i},Opción {i},\n" for i in range(9)) + "otro,Otro,yes\n"
+    )
+    person = chat(f"{PLAIN} | parameters", *rows, files={"o.csv": table})
+    first = person.labels[-1]
+    assert first[-1] == "Otro"
+    assert first != sorted(first)
+    person.says("repetir")
+    assert person.labels[-1] == first
+    person.says("2")
+    assert f"Opción {person.kept['q'][1:]}" == first[1]
+
+
+def test_pulldata_reads_the_attached_table(chat):
+    table = "clave,nombre\nA1,Mérida\nB2,Tekax\n"
+    person = chat(
+        f"{PLAIN} | calculation | constraint",
+        "text | k | ¿Clave? | | pulldata('t', 'nombre', 'clave', .) != ''",
+        "calculate | n | | pulldata('t', 'nombre', 'clave', ${k})",
+        "select_one si_no | s | ¿Eres de ${n}? |",
+        files={"t.csv": table},
+    )
+    person.says("C3")
+    assert "k" not in person.kept
+    assert "¿Eres de Tekax?" in person.says("B2")
+
+
+def test_max_length_is_held(chat):
+    person = chat(f"{PLAIN} | parameters", "text | a | ¿A? | max-length=5")
+    assert "5 letras" in person.says("demasiado largo")
+    person.says("corto")
+    assert person.kept == {"a": "corto"}
+
+
+def test_guidance_is_told_to_those_who_ask_for_help(chat):
+    person = chat(f"{PLAIN} | guidance_hint", "text | a | ¿A? | Piensa en tu calle.")
+    assert "Piensa en tu calle." not in "".join(person.messages)
+    person.says("ayuda")
+    assert "Piensa en tu calle." in "".join(person.messages)
+
+
+def test_a_form_without_a_language_question_is_said_in_spanish(chat):
+    person = chat(PLAIN, "integer | a | ¿Cuántos?", "text | b | ¿B?")
+    person.talk = replace(Talk())
+    person.hears(text="hola")
+    assert "Contesta con un número." in person.messages[-1]
+
+
+def test_choices_of_a_filter_that_no_longer_stand_cannot_be_pressed(chat):
+    person = chat(
+        f"{PLAIN} | choice_filter",
+        "select_one zones | z | ¿Zona? |",
+        "select_one towns | t | ¿Dónde? | zone = ${z}",
+        "text | u | ¿? |",
+    )
+    zones = person.payloads[-1]
+    person.says("1")
+    towns = person.payloads[-1]
+    person.hears(kind="button", payload=zones[1])
+    person.hears(kind="button", payload=towns[0])
+    assert person.kept == {"z": "norte"}
