@@ -10,13 +10,12 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from bot import erasure, rights, whatsapp, wiring
 from bot import exports as writing_out
 from bot import settings as settings_module
-from bot import whatsapp, wiring
 from bot.cli_errors import Failure, told
 from bot.delivery import now
-from storage import answers, database, people
-from storage import exports as stored
+from storage import database, erasing, people
 from storage.people import Person
 
 
@@ -51,7 +50,7 @@ def person_export(address: str, file: Path) -> None:
     settings = settings_module.read()
     with wiring.opened(settings) as engine, database.reading(engine) as db:
         found = find(db, address)
-        known = _known(db, found)
+        known = rights.known(db, found)
     if file.suffix == ".csv":
         _write_csv(file, known["answers"])
     else:
@@ -72,12 +71,9 @@ def person_forget(address: str, *, yes: bool) -> None:
         if not yes:
             click.confirm(f"Remove everything of {address} for good?", abort=True)
         with database.writing(engine) as db:
-            files = stored.files_of(db, found.id)
-            stored.forget(db, found.id)
-            unused = [name for name in set(files) if not stored.is_used(db, name)]
-    for name in unused:
-        (settings.data / "media" / name).unlink(missing_ok=True)
-    click.echo(f"{address}: removed")
+            done = erasing.erase(db, found.id, now())
+        erasure.finish(engine, settings.data, now())
+    click.echo(f"{address}: removed, under the folio {done.folio}")
 
 
 def find(db: Connection, address: str) -> Person:
@@ -95,20 +91,6 @@ def find(db: Connection, address: str) -> Person:
             "Give telegram:CHAT_ID, whatsapp:+NUMBER or a folio."
         )
     return found
-
-
-def _known(db: Connection, found: Person) -> dict[str, Any]:
-    """All that there is of a person, readable."""
-    return {
-        "channel": found.channel,
-        "address": found.address,
-        "language": found.language,
-        "last_heard": found.heard_at.isoformat(),
-        **stored.facts_of(db, found.id),
-        "answers": [
-            {**row, "at": row["at"].isoformat()} for row in answers.of_person(db, found.id)
-        ],
-    }
 
 
 def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:

@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import invitations, outcomes, rsvp, timing
+from bot import invitations, outcomes, rights, rsvp, timing
 from dialogs import engine as dialog_engine
+from dialogs import stopping
 from dialogs.asking import Library
 from dialogs.phrases import say
 from dialogs.state import (
@@ -22,14 +23,17 @@ from dialogs.state import (
     Dialog,
     Effect,
     End,
+    Erase,
     Keep,
     Request,
     Return,
+    Revoke,
     Say,
     SetAside,
     Speak,
     Stop,
     TakeBack,
+    Tell,
 )
 from dialogs.values import Inbound, Media, Message, Receipt
 from storage import answers, outbox, people, receipts, schema
@@ -82,7 +86,7 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
         people.move(db, person.id, inbound.moved_to)
         return "kept"
     inbound = _placed(db, desk.library, inbound)
-    told = rsvp.settled(db, person, inbound)
+    told = None if stopping.asked(inbound.text) else rsvp.settled(db, person, inbound)
     if not timing.may_write_freely(person.heard_at, inbound.at):
         outbox.release(db, person.id, inbound.at)
     if told is not None:
@@ -125,13 +129,22 @@ def _shown(db: Connection, library: Library, inbound: Inbound) -> Message | None
 
 def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     """Move the dialog on and apply what follows."""
-    here = rsvp.about(db, desk.library, person, inbound)
+    spared = stopping.asked(inbound.text)  # outranks every dialog, and every invitation
+    here = rsvp.Here(person.talk, inbound, desk.library)
+    here = here if spared else rsvp.about(db, desk.library, person, inbound)
     if closed := rsvp.closed_to(person, here):
         _tell(db, person, closed, inbound)
         return
     fresh = _fresh(desk, person)
     talk, effects = dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
+    if effects and isinstance(effects[-1], Erase):
+        rights.forget(db, person, effects[-1], inbound, desk.rng)
+        return
+    spoken = replace(person, talk=talk)
     for effect in _settling(rsvp.taken(db, person, here, effects), inbound):
+        if isinstance(effect, Tell):
+            message = rights.told(db, spoken, effect, here.library, inbound.at)
+            talk, effect = rights.offered(talk, message), Say(message)
         _apply(db, person, effect, inbound)
     people.remember(db, person, talk, inbound.at)
 
@@ -182,6 +195,10 @@ def _apply(db: Connection, person: Person, effect: Effect, inbound: Inbound) -> 
             people.stop(db, person.id, None)
         case Request(kind):
             people.ask_for(db, person.id, kind, at)
+        case Revoke(kind):
+            rights.revoke(db, person, kind, inbound)
+        case Tell() | Erase():
+            raise AssertionError("seen to before: they need more than this")
         case _:
             assert_never(effect)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,10 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from bot import invitations, outcomes, timing
+from bot import invitations, outcomes, timing, voices
 from bot.channel import (
     Broken,
     Channel,
-    File,
     Gone,
     Refused,
     SendError,
@@ -43,18 +41,6 @@ BREATH = timedelta(milliseconds=20)  # between two rounds: each has a cost, howe
 BURST = 0.01  # seconds: so much of a delay is caught up at once
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
-ENDINGS = {
-    "audio/ogg": "ogg",
-    "audio/mpeg": "mp3",
-    "audio/mp4": "m4a",
-    "audio/amr": "amr",
-    "audio/webm": "webm",
-    "audio/wav": "wav",
-    "audio/aac": "aac",
-    "audio/amr-wb": "awb",
-    "audio/flac": "flac",
-    "audio/x-caf": "caf",
-}
 
 Settle = Callable[[Connection, datetime], None]
 Taken = tuple[int, str, datetime]  # our id, the provider's, when
@@ -348,7 +334,7 @@ async def _fetched(post: Post, file: dict[str, object]) -> Settle:
     try:
         media = Media(str(file["ref"]), str(file["type"]))
         found = await post.channels[str(file["channel"])].fetch(media)
-        name = keep_file(post.media, found)
+        name = voices.keep(post.media, post.engine.get_execution_options()["vault"], found)
     except (Refused, Gone) as error:
         reason = error.reason
         return lambda db, _now: answers.settle_media(db, id_, "refused", reason=reason)
@@ -360,17 +346,6 @@ async def _fetched(post: Post, file: dict[str, object]) -> Settle:
         return lambda db, now: answers.postpone_media(db, id_, now, wait, reason)
     kept = {"file": name, "type": found.type, "size": len(found.content), "reason": None}
     return lambda db, _now: answers.settle_media(db, id_, "kept", **kept)
-
-
-def keep_file(folder: Path, file: File) -> str:
-    """Write a file into the media folder, whole or not at all; its name there."""
-    ending = ENDINGS.get(file.type, "bin")
-    name = f"{hashlib.sha256(file.content).hexdigest()[:32]}.{ending}"
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{name}.part"
-    partial.write_bytes(file.content)
-    partial.replace(folder / name)
-    return name
 
 
 async def tick(post: Post) -> None:

@@ -16,7 +16,7 @@ from random import Random, SystemRandom
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, forum_words
+from bot import delivery, erasure, forum_words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -28,12 +28,13 @@ from dialogs.asking import Library
 from dialogs.phrases import both
 from dialogs.script import Script
 from dialogs.values import Message, message_to_json
-from storage import chats, database, forms, outbox, schema
+from storage import chats, database, forms, outbox, retention, schema
 from storage.people import insert_or_nothing
 from storage.vault import vault
 
 FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
 TICK = timedelta(seconds=1)
+RETENTION = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def build(
 ) -> Parts:
     """The parts for these settings. Opens the database, which has to be up to date."""
     engine = open_database(settings)
+    erasure.enforce(engine, settings.data, clock())
     bell = Bell()
     desk = Desk(engine, library(engine, settings), front(engine), rng or SystemRandom())
     post = Post(
@@ -220,4 +222,24 @@ def _scheduler(parts: Parts) -> AsyncIOScheduler:
         max_instances=1,
         misfire_grace_time=None,  # late is better than never
     )
+    for job, every in ((_finish_erasures, TICK), (_let_go, RETENTION)):
+        scheduler.add_job(
+            job, "interval", seconds=every.total_seconds(), args=(parts,), coalesce=True,
+            max_instances=1, misfire_grace_time=None,
+        )  # fmt: skip
     return scheduler
+
+
+async def _finish_erasures(parts: Parts) -> None:
+    await asyncio.to_thread(erasure.finish, parts.engine, parts.settings.data, parts.clock())
+
+
+async def _let_go(parts: Parts) -> None:
+    """What is over its time goes, a transaction a batch."""
+    while await asyncio.to_thread(let_go, parts.engine, parts.clock()):
+        await asyncio.sleep(0)
+
+
+def let_go(engine: Engine, now: datetime) -> int:
+    with database.writing(engine) as db:
+        return retention.sweep(db, now)

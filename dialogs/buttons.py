@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dialogs import answering, asking, moving, replies, settling, walking
+from dialogs import answering, asking, moving, replies, rights, settling, walking
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
 from dialogs.questions import Question, Script
@@ -77,6 +77,8 @@ def _press(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> 
         return moving.ask_again(
             talk, library, say("write_again", talk.language), question_too=False
         )
+    if part == rights.FIX:
+        return rights.fix(talk, pressed.dialog, question, library)
     if question.type == "acknowledge" and part == "ok":
         return _store(talk, pressed, "OK", say("understood", talk.language), library)
     if question.type in asking.SEVERAL:

@@ -16,14 +16,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from dialogs import answering, asking, buttons, moving, replies, walking
+from dialogs import answering, asking, buttons, moving, replies, rights, stopping, walking
 from dialogs.moving import Turn
 from dialogs.phrases import say
-from dialogs.state import Begin, Dialog, Request, Return, Stop, Talk, with_top
+from dialogs.state import Begin, Dialog, Return, Stop, Talk, with_top
 from dialogs.values import LANGUAGES, Choice, Inbound
 from dialogs.walking import Library
 
-RANK_ABOVE_CHOICES = frozenset(("stop", "return", "erase", "data", "help"))
+RANK_ABOVE_CHOICES = frozenset(("stop", "return", "erase", "data", "help", "no_forums"))
+WHEN_STOPPED = rights.ALSO_STOPPED | {"return", "help"}
+WITH_WORDS = ("text", "edited", "photo", "video", "document")  # a caption may say stop, too
 CONTEXTUAL = frozenset(("yes", "no", ""))
 COMMAND = "!"  # begins the payload of a button that is a command
 
@@ -47,7 +49,7 @@ def push(talk: Talk, dialog: Dialog, library: Library, now: datetime | None = No
 
 def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
     meant = _meant(talk, inbound, library)
-    if talk.stopped and meant not in RANK_ABOVE_CHOICES - {"stop"}:
+    if talk.stopped and meant not in WHEN_STOPPED:
         return replace(talk, offered=()), [moving.plain(talk, "still_stopped")]
     if meant == "stop":
         return replace(talk, stopped=True, offered=()), [Stop(), moving.plain(talk, "stopped")]
@@ -74,6 +76,9 @@ def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
     """The command that this is, if it is one; a choice of the question goes before most of them."""
     if inbound.kind == "start":
         return "greeting"
+    spared = stopping.asked(inbound.text) if inbound.kind in WITH_WORDS else None
+    if spared:
+        return spared
     offer = buttons.offered(talk, inbound)
     payload = offer.payload if offer else inbound.payload
     if payload.startswith(COMMAND):
@@ -196,25 +201,6 @@ def _greeted(talk: Talk, library: Library) -> Turn:
     return moving.ask_again(talk, library, say("again", talk.language, {"at": at, "all": all_}))
 
 
-def _data(talk: Talk, library: Library) -> Turn:
-    return _request(talk, library, Request("access"), "data")
-
-
-def _erase(talk: Talk, library: Library) -> Turn:
-    return _request(talk, library, Request("erasure"), "erase")
-
-
-def _request(talk: Talk, library: Library, request: Request, phrase: str) -> Turn:
-    last = talk.top or (talk.closed[-1] if talk.closed else None)
-    if last is None:
-        return talk, [moving.plain(talk, "data_none")]
-    told = moving.plain(talk, phrase, {"folio": last.folio})
-    if talk.stopped:
-        return talk, [request, told]
-    talk, effects = moving.ask_again(talk, library)
-    return talk, [request, told, *effects]
-
-
 COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "help": _help,
     "back": _back,
@@ -228,7 +214,6 @@ COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "return": _return,
     "go_on": _go_on,
     "greeting": _greeted,
-    "data": _data,
-    "erase": _erase,
     "stop": lambda talk, _library: (replace(talk, stopped=True), [Stop()]),
+    **rights.COMMANDS,
 }

@@ -125,10 +125,36 @@ class Return:
 class Request:
     """A right that the person exercises: a human being has to see to it."""
 
-    kind: Literal["access", "erasure"]
+    kind: Literal["access", "erasure", "rectification"]
 
 
-Effect = Say | Begin | Keep | SetAside | TakeBack | End | Speak | Stop | Return | Request
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say what is known of the person (summary, permits): the database has the words."""
+
+    what: str
+    choices: tuple[Choice, ...]  # what can be done about it
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """A consent taken back."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Forget this person, and say so in their language. No other effect comes with it."""
+
+    folio: str
+    language: Language | None
+
+
+Effect = (
+    Say | Begin | Keep | SetAside | TakeBack | End | Speak | Stop | Return | Request
+    | Tell | Revoke | Erase
+)  # fmt: skip
 
 
 def to_json(talk: Talk) -> dict[str, Any]:

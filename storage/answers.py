@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dialogs.state import Dialog, End, Keep
-from storage import schema
+from storage import erasing, schema
 from storage.database import vault_of
 from storage.people import Person
 
@@ -170,7 +170,9 @@ def waiting_media(db: Connection, now: datetime, limit: int = 10) -> list[dict[s
 
 def settle_media(db: Connection, media_id: int, state: str, **found: Any) -> None:
     """What became of fetching a file: kept (file, type, size), refused or lost (reason)."""
-    db.execute(update(media).where(media.c.id == media_id).values(state=state, **found))
+    mine = update(media).where(media.c.id == media_id, media.c.state == "waiting")
+    if not db.execute(mine.values(state=state, **found)).rowcount and found.get("file"):
+        erasing.doom(db, found["file"])  # its person was forgotten while it was on its way
 
 
 def postpone_media(

@@ -41,8 +41,16 @@ class Tombstone:
     folio: str = ""
 
 
-def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> str:
-    """Remove a person and everything of theirs; the folio under which it was done.
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was done, and whether a human being has something left to see to."""
+
+    folio: str
+    pending: bool
+
+
+def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> Erased:
+    """Remove a person and everything of theirs.
 
     Files of the media folder are named in doomed_files: they go once this is committed.
     """
@@ -54,7 +62,7 @@ def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> str:
     pending = COPIES if _may_be_elsewhere(db, person_id) else None
     _count(db, person_id)
     _doom_files(db, person_id)
-    _forget_calls(db, person_id, person.channel, at)
+    _forget_calls(db, person_id, at)
     if person.channel == CHAT:
         db.execute(delete(lines).where(lines.c.chat.in_(vault.seals("people.address", address))))
     db.execute(delete(outbox).where(outbox.c.person_id == person_id))
@@ -62,7 +70,7 @@ def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> str:
     who = mark(db, person.channel, identity)
     row = {"channel": person.channel, "who": who, "folio": folio, "at": at, "pending": pending}
     db.execute(insert(erasures).values(row))
-    return folio
+    return Erased(folio, pending is not None)
 
 
 def leave_address(
@@ -124,7 +132,7 @@ def doom(db: Connection, name: str, *, but: int = 0) -> None:
         db.execute(insert_or_nothing(db, doomed, ["name"]), {"name": name})
 
 
-def _forget_calls(db: Connection, person_id: int, channel: str, at: datetime) -> None:
+def _forget_calls(db: Connection, person_id: int, at: datetime) -> None:
     """Of the provider's calls only the ids of the last days stay: they may be repeated."""
     mine = inbox.c.person_id == person_id
     old = inbox.c.at < at - REPEATED
@@ -194,6 +202,13 @@ def returned(db: Connection, after: int = 0) -> tuple[list[int], int]:
 
 
 # afterwards
+
+
+def unfinished(db: Connection) -> bool:
+    """Whether an erasure has left something to do."""
+    file, stone = exists(select(doomed.c.name)), exists().where(~erasures.c.filed)
+    left = exists().where(people.c.erased_at.is_not(None))
+    return bool(db.scalar(select(or_(file, stone, left))))
 
 
 def files_to_remove(db: Connection) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Select, select
 
 from storage import schema
 from storage.database import vault_of
 
 BATCH = 1000  # rows held in memory at once
-people, media, outbox = schema.people, schema.media, schema.outbox
+people, media = schema.people, schema.media
 kept, passes = schema.answers, schema.responses
 
 
@@ -70,24 +70,6 @@ def versions(db: Connection) -> list[tuple[str, int]]:
     """The versions that somebody has answered."""
     query = select(passes.c.form, passes.c.version).distinct()
     return sorted((row.form, row.version) for row in db.execute(query))
-
-
-def files_of(db: Connection, person_id: int) -> list[str]:
-    """The names of a person's files in the media folder."""
-    mine = select(media.c.file).where(media.c.person_id == person_id, media.c.file.is_not(None))
-    return [str(name) for name in db.scalars(mine)]
-
-
-def forget(db: Connection, person_id: int) -> None:
-    """Remove a person, and everything of theirs in every table."""
-    db.execute(delete(outbox).where(outbox.c.person_id == person_id))
-    db.execute(delete(schema.inbox).where(schema.inbox.c.person_id == person_id))
-    db.execute(delete(people).where(people.c.id == person_id))
-
-
-def is_used(db: Connection, file: str) -> bool:
-    """Whether anybody else sent a file with the same bytes."""
-    return db.scalar(select(media.c.id).where(media.c.file == file).limit(1)) is not None
 
 
 def facts_of(db: Connection, person_id: int) -> dict[str, Any]:

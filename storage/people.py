@@ -119,6 +119,12 @@ def by_folio(db: Connection, folio: str) -> Person | None:
     return _person(db, row) if row else None
 
 
+def by_pseudonym(db: Connection, pseudonym: str) -> Person | None:
+    """The person who is called this in exports."""
+    row = db.execute(select(people).where(people.c.pseudonym == pseudonym)).one_or_none()
+    return _person(db, row) if row else None
+
+
 def _known(db: Connection, channel: str, identity: str) -> Row[Any] | None:
     """The row of this identity, locked, by whichever key it is sealed."""
     for sealed in vault_of(db).seals("people.identity", identity):
@@ -172,6 +178,12 @@ def reached_by(db: Connection, person_id: int) -> tuple[str, str | None]:
     row = db.execute(select(people.c.channel, people.c.language).where(people.c.id == person_id))
     channel, language = row.one()
     return channel, language
+
+
+def municipality(db: Connection, person_id: int) -> str:
+    """The code of the municipality of a person, or ""."""
+    found = db.scalar(select(people.c.municipality).where(people.c.id == person_id))
+    return found or ""
 
 
 def needs(db: Connection, person_id: int) -> str | None:

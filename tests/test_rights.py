@@ -1,10 +1,21 @@
-"""People's rights in the chat: what is known, correct, stop, take a permission back, be forgotten."""
+"""People's rights in the chat: what is known, correct, stop, revoke, be forgotten."""
 
 from __future__ import annotations
 
-import pytest
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from bot import erasure, wiring
 from dialogs import stopping
+from storage import erasing, schema
+from storage.database import reading, writing
+from tests.world import PATIENCE, World
 
 STOPS = """
 baja|BAJA.|stop|STOP!!!|stoooop|s.t.o.p.|alto|Alto por favor|salir|cancelar por favor|🛑
@@ -64,3 +75,172 @@ def test_an_answer_is_not_taken_for_a_stop(text: str) -> None:
 @pytest.mark.parametrize("text", said(NO_FORUMS))
 def test_who_wants_no_invitations_keeps_the_rest(text: str) -> None:
     assert stopping.asked(text) == "no_forums"
+
+
+TAKING_PART = ("hola", "es", "si", "2", "Tizimín", "saltar", "si", "Mujer", "Lo hablo")
+
+
+def of(told: list[str]) -> str:
+    return "\n".join(told)
+
+
+def link(told: list[str]) -> str:
+    [path] = re.findall(r"https://consulta\.example\.mx(/mis-datos/\S+)", of(told))
+    return str(path)
+
+
+def everything(world: World) -> bytes:
+    """Every value of every table, and every file, in one heap of bytes."""
+    found = [path.read_bytes() for path in world.parts.settings.data.rglob("*") if path.is_file()]
+    with reading(world.parts.engine) as db:
+        for table in schema.metadata.sorted_tables:
+            for row in db.execute(select(table)):
+                found += [v if isinstance(v, bytes) else str(v).encode() for v in row]
+    return b"\n".join(found)
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_people_read_what_is_known_and_take_it_with_them(small_world: World) -> None:
+    small_world.answers_until("beto", *TAKING_PART)
+    told = small_world.says("beto", "¿Qué datos tienen de mí?")
+    assert "Municipio: Tizimín" in of(told)
+    assert "Permisos: usar tus respuestas, género y lengua" in of(told)
+    client = small_world.app.test_client()
+    page = client.get(link(told))
+    assert page.status_code == 200
+    assert "Tizim" not in page.text  # messengers look at links by themselves
+    assert page.headers["Cache-Control"] == "no-store"
+    known = client.post(f"{link(told)}/datos.json").get_json()
+    assert known["address"] == "whatsapp:+5219991112233"
+    assert {row["question"] for row in known["answers"]} > {"municipio", "habla_maya"}
+    rows = client.post(f"{link(told)}/datos.csv").get_data(as_text=True).splitlines()
+    assert len(rows) == len(known["answers"]) + 1
+
+
+def test_the_link_ends_after_a_week_and_cannot_be_made(small_world: World) -> None:
+    path = link(small_world.answers_until("beto", *TAKING_PART, "mis datos"))
+    client = small_world.app.test_client()
+    forged = path[:-2] + ("AA" if path[-2:] != "AA" else "BB")
+    assert client.get(forged).status_code == 404
+    assert client.post(f"{forged}/datos.json").status_code == 404
+    small_world.clock.advance(timedelta(days=9))
+    assert client.get(path).status_code == 404
+
+
+def test_a_csv_holds_no_formula(small_world: World) -> None:
+    said = (*TAKING_PART, "1", '=HYPERLINK("http://x.mx")')
+    path = link(small_world.answers_until("beto", *said, "mis datos"))
+    text = small_world.app.test_client().post(f"{path}/datos.csv").get_data(as_text=True)
+    assert "'=HYPERLINK" in text
+
+
+def test_one_consent_is_taken_back_and_the_rest_stands(small_world: World) -> None:
+    small_world.answers_until("beto", *TAKING_PART)
+    assert "mis permisos" not in of(small_world.says("beto", "permisos"))
+    told = small_world.says("beto", "Género y lengua")
+    assert of(told).startswith("Listo: quitamos lo que nos dijiste")
+    assert "sexo_genero" not in {row["question"] for row in small_world.rows("beto", aside=True)}
+    assert {"municipio", "consiente"} < small_world.stored("beto").keys()
+    with reading(small_world.parts.engine) as db:
+        ledger = [(row.kind, row.given) for row in db.execute(select(schema.consents))]
+    assert ledger == [("answer", True), ("sensitive", True), ("sensitive", False)]
+
+
+def test_no_invitations_is_less_than_no_messages(small_world: World) -> None:
+    told = small_world.answers_until("beto", *TAKING_PART, "no más invitaciones por favor")
+    assert of(told).startswith("Listo, ya no te invitaremos a foros.")
+    assert "¿cuáles son los más urgentes" in of(told)
+    assert "no te escribiremos más" in of(small_world.says("beto", "por favor ya no me escriban"))
+
+
+def test_a_stop_outranks_any_question_and_leaves_every_right(small_world: World) -> None:
+    small_world.answers_until("beto", *TAKING_PART, "1")
+    small_world.says("beto", "Dejen de escribirme, por favor")
+    assert "Estás de baja" in of(small_world.says("beto", "El pozo del pueblo está seco"))
+    assert "problema" not in small_world.stored("beto")
+    assert "Estás de baja" in of(small_world.says("beto", "ayuda"))
+    assert "Esto sabemos de ti" in of(small_world.says("beto", "mis datos"))
+    assert "No se puede deshacer" in of(small_world.says("beto", "borrar mis datos"))
+    assert "No borramos nada" in of(small_world.says("beto", "no"))
+    assert "¡Qué bueno que vuelves!" in of(small_world.says("beto", "volver"))
+
+
+def test_forgetting_leaves_nothing_but_a_count_and_a_stone(world: World) -> None:
+    world.answers_until("beto", *TAKING_PART, "1")
+    world.speaks("beto")
+    world.answers_until("ana", "hola", "es", "si", "2", "Mérida")
+    assert len(list(world.parts.post.media.iterdir())) == 1
+    world.says("beto", "borrar mis datos")
+    told = world.says("beto", "Sí, bórralo todo")
+    assert re.search(r"borramos tus respuestas.*Tu folio es \w{3}-\w{3}", of(told))
+    wait_for(lambda: world.count(schema.people) == 1 and not world.count(schema.doomed_files))
+    assert list(world.parts.post.media.iterdir()) == []
+    assert world.count(schema.erased_responses) == world.count(schema.erasures) == 1
+    with reading(world.parts.engine) as db:
+        for table in schema.metadata.sorted_tables:
+            if "person_id" in table.c and table is not schema.outbox:
+                assert set(db.scalars(select(table.c.person_id))) <= {None, 2}, table
+    heap = everything(world)
+    for trace in (b"9991112233", b"Tizim", b"31096"):
+        assert trace not in heap
+    assert world.stored("ana")["municipio"] == "31050"
+    assert "¿En qué idioma" in of(world.says("beto", "hola"))
+    assert world.stored("beto") == {}
+
+
+def test_who_completed_is_told_that_a_person_looks_at_copies(small_world: World) -> None:
+    small_world.answers_until("beto", *TAKING_PART)
+    with writing(small_world.parts.engine) as db:
+        db.execute(update(schema.responses).values(state="completed"))
+    told = small_world.answers_until("beto", "borren mis datos", "sí")
+    assert "20 días hábiles" in of(told)
+    with reading(small_world.parts.engine) as db:
+        assert db.scalar(select(schema.erasures.c.pending)) == erasing.COPIES
+
+
+def test_a_copy_that_is_put_back_does_not_bring_anybody_back(
+    small_world: World, tmp_path: Path
+) -> None:
+    small_world.answers_until("beto", *TAKING_PART)
+    engine, data = small_world.parts.engine, small_world.parts.settings.data
+    with reading(engine) as db:
+        person = db.execute(select(schema.people)).one()
+        passed = db.execute(select(schema.responses)).one()
+    small_world.answers_until("beto", "borrar mis datos", "si")
+    wait_for(lambda: (data / erasure.FILE).exists() and not small_world.count(schema.people))
+    with writing(engine) as db:  # as a copy of before would have it
+        db.execute(insert(schema.people).values(**person._asdict()))
+        db.execute(insert(schema.responses).values(**passed._asdict()))
+        db.execute(delete(schema.erasures))
+    assert erasure.enforce(engine, data, small_world.clock()) == 1
+    assert small_world.count(schema.people) == small_world.count(schema.responses) == 0
+    with writing(engine) as db:
+        was_there = person.created_at + timedelta(seconds=1)
+        assert erasing.is_erased(db, "whatsapp", "+529991112233", was_there)
+        later = small_world.clock() + timedelta(minutes=1)
+        assert not erasing.is_erased(db, "whatsapp", "+529991112233", later)
+
+
+def test_every_kind_of_data_goes_when_its_time_is_over(small_world: World) -> None:
+    small_world.answers_until("beto", *TAKING_PART, "1")
+    small_world.speaks("beto")
+    small_world.says("ana", "hola")
+    engine, now = small_world.parts.engine, small_world.clock()
+    while wiring.let_go(engine, now + timedelta(days=29)):
+        pass
+    assert small_world.count(schema.outbox) > 5
+    assert small_world.count(schema.people) == 2
+    while wiring.let_go(engine, now + timedelta(days=181)):
+        pass
+    assert small_world.count(schema.outbox) == small_world.count(schema.inbox) == 0
+    assert small_world.count(schema.people) == 1  # Ana never agreed to anything
+    with reading(engine) as db:
+        voice = db.execute(select(schema.media)).one()
+    assert (voice.state, voice.file) == ("expired", None)
+    assert small_world.stored("beto")["municipio"] == "31096"

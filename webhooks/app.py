@@ -16,9 +16,10 @@ from bot import wiring
 from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
-from webhooks import chat, forums, health, hooks, pages
+from webhooks import chat, forums, health, hooks, own_data, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
+HSTS = "max-age=31536000; includeSubDomains"  # a year
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -83,6 +84,8 @@ def front() -> str | BaseResponse:
 def _secure(response: Response) -> Response:
     for header, value in SECURITY.items():
         response.headers.setdefault(header, value)
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # it is reached over https alone
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     return response
 
 

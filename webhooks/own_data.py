@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bot import rights
 from bot.wiring import Parts
-from storage import answers, exports, people
+from storage import people
 from storage.database import reading, vault_of
 from storage.people import Person
 
@@ -33,7 +33,7 @@ def page(token: str) -> Response:
 @blueprint.post("/<token>/datos.json")
 def as_json(token: str) -> Response:
     with reading(_parts().engine) as db:
-        known = known_of(db, _whose(db, token))
+        known = rights.known(db, _whose(db, token))
     content = json.dumps(known, ensure_ascii=False, indent=1, default=str)
     return _file(content, "application/json", "mis-datos.json")
 
@@ -41,25 +41,12 @@ def as_json(token: str) -> Response:
 @blueprint.post("/<token>/datos.csv")
 def as_csv(token: str) -> Response:
     with reading(_parts().engine) as db:
-        known = known_of(db, _whose(db, token))
+        known = rights.known(db, _whose(db, token))
     written = io.StringIO()
     table = csv.DictWriter(written, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     table.writeheader()
     table.writerows({key: _plain(row[key]) for key in COLUMNS} for row in known["answers"])
     return _file("\ufeff" + written.getvalue(), "text/csv", "mis-datos.csv")
-
-
-def known_of(db: Connection, person: Person) -> dict[str, Any]:
-    """All that there is of a person, readable."""
-    rows = answers.of_person(db, person.id)
-    return {
-        "channel": person.channel,
-        "address": person.address,
-        "language": person.language,
-        "last_heard": person.heard_at.isoformat(),
-        **exports.facts_of(db, person.id),
-        "answers": [{**row, "at": row["at"].isoformat()} for row in rows],
-    }
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,74 @@
+"""What follows an erasure once it is committed: files go, and it is written down elsewhere too.
+
+The tombstones also stand in a file beside the database, erased.txt: an older copy of the database
+that is put back learns from it whom to forget again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from storage import erasing
+from storage.database import reading, writing
+from storage.erasing import Tombstone
+
+FILE = "erased.txt"
+
+
+def finish(engine: Engine, data: Path, now: datetime) -> None:
+    """Remove the files of who was erased, write the tombstones down, let their addresses go."""
+    with reading(engine) as db:
+        if not erasing.unfinished(db):
+            return
+        names = erasing.files_to_remove(db)
+    for name in names:
+        (data / "media" / name).unlink(missing_ok=True)
+    with writing(engine) as db:
+        erasing.removed(db, names)
+        erasing.sweep(db, now)
+        stones = erasing.unfiled(db)
+        _write(data / FILE, stones)  # before the commit: written twice is better than never
+
+
+def _write(path: Path, stones: list[Tombstone]) -> None:
+    if not stones:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="ascii") as file:
+        for stone in stones:
+            file.write(f"{stone.at.isoformat()} {stone.channel} {stone.who.hex()} {stone.folio}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def enforce(engine: Engine, data: Path, now: datetime) -> int:
+    """At the start: forget again whoever an older copy of the database has brought back."""
+    with writing(engine) as db:
+        if not erasing.take_up(db, _read(data / FILE)):
+            return 0
+    after, number = 0, 0
+    while True:
+        with writing(engine) as db:
+            found, after = erasing.returned(db, after)
+            for person_id in found:
+                erasing.erase(db, person_id, now)
+        number += len(found)
+        if not after:
+            break
+    finish(engine, data, now)
+    return number
+
+
+def _read(path: Path) -> Iterator[Tombstone]:
+    """The lines of the file; one that broke off in the writing is passed over."""
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    for line in lines:
+        with suppress(ValueError):
+            at, channel, who, folio = line.split()
+            yield Tombstone(channel, bytes.fromhex(who), datetime.fromisoformat(at), folio)
