@@ -13,6 +13,7 @@ from rich.console import Console
 from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
+from bot.cli_words import form_changes, words
 from bot.delivery import now
 from bot.settings import Settings
 from dialogs import checking, columns, drawing, script, simulation, tables
@@ -26,6 +27,10 @@ FORM = click.Path(path_type=Path)
 @click.group()
 def form() -> None:
     """Questionnaires: check, show, try, translate, compare, publish."""
+
+
+form.add_command(words)
+form.add_command(form_changes)
 
 
 @form.command("check")
