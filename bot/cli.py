@@ -29,7 +29,7 @@ from bot.cli_status import status
 from bot.logs import configure
 from bot.settings import Settings, secret
 from dialogs import language_report, script
-from storage import database
+from storage import database, moving
 from storage.vault import vault
 
 THREADS = 8  # of the web server: a thread waits while another one's transaction is written
@@ -224,6 +224,23 @@ def db_upgrade() -> None:
     after, _ = database.version(engine)
     engine.dispose()
     click.echo(f"database: {before or 'new'} → {after}")
+
+
+@db.command("move")
+@click.argument("url")
+@told
+def db_move(url: str) -> None:
+    """Copy everything into the empty database at URL, and compare the counts.
+
+    Stop the program first. Afterwards set CONSULTA_DATABASE_URL to URL; the key stays the same.
+    """
+    settings = settings_module.read()
+    there = database.connect(url, vault(secret(settings)))
+    with database.disposing(there), wiring.opened(settings) as here:
+        database.upgrade(there)
+        counts = moving.move(here, there)
+    for name, rows in counts.items():
+        click.echo(f"{name}: {rows}")
 
 
 @main.group()

@@ -88,11 +88,8 @@ def open_database(settings: Settings) -> Engine:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Engine]:
     """The database for as long as a command takes."""
-    engine = open_database(settings)
-    try:
+    with database.disposing(open_database(settings)) as engine:
         yield engine
-    finally:
-        engine.dispose()
 
 
 def seed(engine: Engine, now: datetime) -> None:

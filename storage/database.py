@@ -79,6 +79,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """An engine that lets go of its connections at the end, whatever happens."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads: on SQLite it waits for no writer."""
     with engine.connect().execution_options(reading=True) as db, db.begin():

@@ -1,0 +1,92 @@
+"""What operators copy: backups that come back, and files that say what the program knows."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from tests.databases import Postgres
+from tests.world import World
+from tests.world import world as live
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
+
+
+def script(name: str, folder: Path, data: Path) -> str:
+    known = {**os.environ, "CONSULTA_DATA": str(data)}
+    command = ["sh", str(DEPLOY / name), str(folder)]
+    ran = subprocess.run(command, env=known, capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+def test_a_copy_made_while_it_runs_comes_back_whole(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    url = f"sqlite:///{data / 'consulta.db'}"
+    with live(data, url) as world:
+        world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+        world.speaks("ana")
+        made = script("backup.sh", tmp_path / "copies", data)
+        before = world.stored("ana")
+    shutil.rmtree(data)
+    script("restore.sh", Path(made), data)
+    with live(data, url) as world:
+        assert world.stored("ana") == before
+        [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
+        assert (world.parts.post.media / row["media"]).exists()
+        assert "Las dos preguntas" in says_again(world)
+
+
+def says_again(world: World) -> str:
+    return world.says("ana", "repetir")[-1]
+
+
+@pytest.mark.parametrize("unit", sorted(DEPLOY.glob("systemd/*.service")), ids=lambda p: p.stem)
+def test_units_start_commands_that_exist(unit: Path) -> None:
+    parsed = configparser.ConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read(unit)
+    command = parsed["Service"]["ExecStart"].split()
+    assert command[0].endswith("/.venv/bin/consulta")
+    assert command[1] in main.commands
+
+
+def test_the_dashboard_shows_figures_that_are_published(small_world: World) -> None:
+    shown = json.loads((DEPLOY / "grafana.json").read_text(encoding="utf-8"))
+    published = small_world.app.test_client().get("/metrics").text
+    queries = [target["expr"] for panel in shown["panels"] for target in panel["targets"]]
+    assert queries
+    for query in queries:
+        name = query.partition("{")[0].rpartition("(")[2].strip(")")
+        assert name in published, query
+
+
+def test_from_sqlite_to_postgresql_by_one_command(tmp_path: Path, pg: Postgres) -> None:
+    here = f"sqlite:///{tmp_path / 'consulta.db'}"
+    with live(tmp_path, here) as world:
+        world.answers_until("ana", "hola", "es", "si", "3", "Mérida", '=1 \x00 "😀"')
+        world.answers_until("beto", "hola", "maya", "jaaj")
+        before = world.rows("ana")
+    with pg.fresh("template1") as there:
+        known = {
+            "CONSULTA_DATA": str(tmp_path),
+            "CONSULTA_DATABASE_URL": here,
+            "CONSULTA_SECRET_KEY": "una clave de prueba",
+        }
+        moved = CliRunner().invoke(main, ["db", "move", there], env=known)
+        assert moved.exit_code == 0, moved.output
+        assert "people: 2" in moved.stdout
+        again = CliRunner().invoke(main, ["db", "move", there], env=known)
+        assert (again.exit_code, "has rows already" in again.stderr) == (2, True)
+        with live(tmp_path, there) as world:
+            assert world.rows("ana") == before
+            assert world.says("ana", "no") != []
+            assert world.says("beto", "3") != []
