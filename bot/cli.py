@@ -19,7 +19,7 @@ from bot import demo as samples
 from bot import poll as polling
 from bot import settings as settings_module
 from bot import terminal, wiring
-from bot.cli_data import export, person
+from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, told
 from bot.cli_forms import form
 from bot.cli_forums import forum
@@ -268,6 +268,7 @@ main.add_command(organizer)
 main.add_command(forum)
 main.add_command(invite)
 main.add_command(export)
+main.add_command(report)
 main.add_command(status)
 main.add_command(person)
 

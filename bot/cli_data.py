@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from bot import erasure, rights, whatsapp, wiring
 from bot import exports as writing_out
+from bot import report as systematization
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
 from bot.delivery import now
@@ -31,6 +32,17 @@ def export(format_: str, folder: Path, *, as_json: bool) -> None:
         made = writing_out.write(db, wiring.library(engine, settings), format_, folder, now())
     names = [str(path) for path in made]
     click.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@told
+def report(file: Path) -> None:
+    """Write the systematization document: FILE.html or FILE.md."""
+    settings = settings_module.read()
+    with wiring.opened(settings) as engine, database.reading(engine) as db:
+        systematization.write(db, wiring.library(engine, settings), file, now())
+    click.echo(str(file))
 
 
 @click.group()

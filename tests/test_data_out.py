@@ -117,3 +117,14 @@ def test_without_a_yes_nothing_is_removed(answered: World) -> None:
     code, _, _ = run(answered, "person", "forget", "whatsapp:+5219991112233", answer="n\n")
     assert code == 1
     assert run(answered, "person", "forget", "whatsapp:+529991112233", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("ending", ["html", "md"])
+def test_the_report_counts_and_shows_no_few(answered: World, tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"informe.{ending}"
+    assert run(answered, "report", str(file))[0] == 0
+    written = file.read_text(encoding="utf-8")
+    assert "0 personas terminaron, 1 empezaron" in written
+    assert "1 prefirieron no participar" in written
+    assert "menos de 5" in written
+    assert "HYPERLINK" not in written
