@@ -18,16 +18,17 @@ import click
 from bot import demo as samples
 from bot import poll as polling
 from bot import settings as settings_module
-from bot import terminal, wiring
+from bot import rotating, terminal, wiring
 from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, told
 from bot.cli_forms import form
 from bot.cli_forums import forum
+from bot.cli_import import import_submissions
 from bot.cli_invite import invite
 from bot.cli_organizers import organizer
 from bot.cli_status import status
 from bot.logs import configure
-from bot.settings import Settings, secret
+from bot.settings import Settings, keys
 from dialogs import language_report, script
 from storage import database, moving
 from storage.vault import vault
@@ -185,6 +186,7 @@ def chat_command(form: str | None, language: str | None) -> None:
 
 
 main.add_command(form)
+main.add_command(import_submissions)
 
 
 # language
@@ -217,13 +219,28 @@ def db_upgrade() -> None:
     """Bring the tables up to date."""
     settings = settings_module.read()
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(settings.url, vault(secret(settings)))
+    engine = database.connect(settings.url, vault(*keys(settings)))
     before, _ = database.version(engine)
     database.upgrade(engine)
     database.check(engine)
     after, _ = database.version(engine)
     engine.dispose()
     click.echo(f"database: {before or 'new'} → {after}")
+
+
+@db.command("rotate-key")
+@click.option("--yes", is_flag=True, help="The program is stopped, or runs with both keys.")
+@told
+def db_rotate_key(*, yes: bool) -> None:
+    """Seal everything anew with a new secret. It may be stopped, and continued by the same command.
+
+    With the secret in the data folder, stop the program first. With CONSULTA_SECRET_KEY, set it to
+    the new secret and CONSULTA_SECRET_KEY_OLD to the one before, and start every process again.
+    """
+    settings = settings_module.read()
+    if not yes:
+        click.confirm("Is the program stopped, or does it run with both secrets?", abort=True)
+    rotating.rotate(settings, click.echo)
 
 
 @db.command("move")
@@ -235,7 +252,7 @@ def db_move(url: str) -> None:
     Stop the program first. Afterwards set CONSULTA_DATABASE_URL to URL; the key stays the same.
     """
     settings = settings_module.read()
-    there = database.connect(url, vault(secret(settings)))
+    there = database.connect(url, vault(*keys(settings)))
     with database.disposing(there), wiring.opened(settings) as here:
         database.upgrade(there)
         counts = moving.move(here, there)

@@ -54,6 +54,28 @@ def read(path: Path) -> Workbook:
     return _sheets(_from_lines(lines))
 
 
+def read_any(path: Path) -> Workbook:
+    """Every sheet of a spreadsheet by its name, whatever it holds. Raises TableError."""
+    content = path.read_bytes()
+    if content[:4] == b"PK\x03\x04":
+        return {name: _sheet(lines) for name, lines in _from_xlsx(content)}
+    if content[:4] == b"\xd0\xcf\x11\xe0":
+        return {name: _sheet(lines) for name, lines in _from_xls(content)}
+    raise TableError("The file is no spreadsheet. Export it as .xlsx or .csv.")
+
+
+def read_csv(path: Path) -> Sheet:
+    """One table: commas or semicolons, UTF-8. Raises TableError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise TableError(f"{path.name} is not in UTF-8. Export it so.") from None
+    first = text.partition("\n")[0]
+    mark = ";" if first.count(";") > first.count(",") else ","
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    return _sheet((number, [cell.strip() for cell in row]) for number, row in enumerate(lines, 1))
+
+
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
     sheets = {name.strip().lower(): _sheet(lines) for name, lines in found}
     if "survey" not in sheets:

@@ -1,0 +1,253 @@
+"""Submissions that ODK or KoboToolbox collected: read from an export, and held against the form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from dialogs import dates, moments, replies, settling, tables, walking
+from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
+from dialogs.state import Dialog
+from dialogs.tables import Sheet
+from dialogs.walking import Library
+
+INSTANCE = ("instanceID", "_uuid", "KEY", "meta-instanceID", "meta/instanceID", "__id", "uuid")
+WHEN = ("end", "SubmissionDate", "_submission_time", "today", "start")
+PARENTS = ("PARENT_KEY", "_submission__uuid", "_parent_index")
+YES = ("1", "true", "yes", "1.0")
+JUNK = re.compile(r"^(_|__|meta|formhub|\$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One filled-in form. `values` are by question, "name#2" inside a repeat."""
+
+    row: int
+    instance: str
+    values: Mapping[str, str]
+    at: datetime | None = None
+    unknown: tuple[str, ...] = ()  # columns that are no question of this form
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A submission held against its form."""
+
+    submission: Submission
+    dialog: Dialog
+    faults: tuple[str, ...] = field(default=())
+
+
+def read(path: Path, script: Script) -> list[Submission]:
+    """The submissions in a CSV, XLSX or OpenRosa XML. Raises TableError if it is none of these."""
+    content = path.read_bytes()
+    if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        return [_from_xml(content, script)]
+    main, others = _sheets(path)
+    return [_from_row(number, row, others, script) for number, row in main.rows]
+
+
+def _sheets(path: Path) -> tuple[Sheet, Mapping[str, Sheet]]:
+    """The sheet of the submissions, and those of repeats by name."""
+    if path.suffix.lower() != ".csv":
+        book = tables.read_any(path)
+        first, *rest = book
+        return book[first], {name: book[name] for name in rest}
+    prefix = f"{path.stem}-"
+    others = {
+        other.stem.removeprefix(prefix).lower(): tables.read_csv(other)
+        for other in path.parent.glob(f"{prefix}*.csv")
+    }
+    return tables.read_csv(path), others
+
+
+def _from_row(
+    number: int, row: Mapping[str, str], others: Mapping[str, Sheet], script: Script
+) -> Submission:
+    values: dict[str, str] = {}
+    unknown = _read_row(row, script, values, "")
+    for name, sheet in others.items():
+        repeat = next((r for r in script.repeats if name.lower().endswith(r.lower())), "")
+        mine = [cells for _, cells in sheet.rows if repeat and _belongs(cells, row)]
+        for at, cells in enumerate(mine, 1):
+            _read_row(cells, script, values, f"#{at}")
+    _close_repeats(values, script)
+    instance = next((row[name] for name in INSTANCE if row.get(name)), "")
+    return Submission(number, instance, values, _when(row), unknown)
+
+
+def _belongs(cells: Mapping[str, str], row: Mapping[str, str]) -> bool:
+    own = {row.get(name, "") for name in (*INSTANCE, "_index")} - {""}
+    return any(cells.get(name) in own for name in PARENTS if cells.get(name))
+
+
+def _read_row(
+    row: Mapping[str, str], script: Script, values: dict[str, str], instance: str
+) -> tuple[str, ...]:
+    """Put a row's cells to their questions; the columns that have none are given back."""
+    unknown, ticked = [], dict[str, list[str]]()
+    for column, cell in row.items():
+        name = question_of(column, script)
+        if name:
+            if cell:
+                values.setdefault(f"{name}{instance}", cell)
+        elif several := _one_of_several(column, script):
+            if cell.lower() in YES:
+                ticked.setdefault(several[0], []).append(several[1])
+        elif not JUNK.match(column) and column not in (*INSTANCE, *WHEN, *PARENTS):
+            unknown.append(column)
+    for name, chosen in ticked.items():
+        values.setdefault(f"{name}{instance}", " ".join(chosen))
+    return tuple(unknown)
+
+
+def question_of(column: str, script: Script) -> str:
+    """The question of a column: "name", "group/name", "group-name" or "group.name"."""
+    for mark in ("", "/", "-", "."):
+        name = column.rpartition(mark)[2] if mark else column
+        if name in script.places:
+            return name
+    return ""
+
+
+def _one_of_several(column: str, script: Script) -> tuple[str, str] | None:
+    """The question and the choice of a column like "temas/agua", which holds yes or no."""
+    outer, mark, choice = column.rpartition("/")
+    name = question_of(outer, script) if mark else ""
+    if not name or script.question(name).type != "select_multiple":
+        return None
+    names = {option.name for option in script.question(name).options}
+    return (name, choice) if choice in names else None
+
+
+def _close_repeats(values: dict[str, str], script: Script) -> None:
+    """As if each instance had been asked for by the one before."""
+    for repeat in script.repeats.values():
+        numbers = [
+            int(key.partition("#")[2])
+            for key in values
+            if "#" in key and key.partition("#")[0] in repeat.inside
+        ]
+        if repeat.count is None:
+            for number in range(1, max(numbers, default=0) + 1):
+                values[f"{repeat.name}#{number}"] = "si" if number < max(numbers) else "no"
+
+
+def _when(row: Mapping[str, str]) -> datetime | None:
+    for column, cell in row.items():
+        if cell and any(column == name or column.endswith(f"/{name}") for name in WHEN):
+            found = dates.read(cell.replace(" ", "T", 1))
+            if found is not None:
+                return found if found.tzinfo else found.replace(tzinfo=dates.ZONE)
+    return None
+
+
+# OpenRosa XML
+
+
+def _from_xml(content: bytes, script: Script) -> Submission:
+    try:
+        root = fromstring(content)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise tables.TableError(f"The XML cannot be read ({error}). Export it anew.") from None
+    values: dict[str, str] = {}
+    row: dict[str, str] = {}
+    for name, text, instance in _leaves(root, script, ""):
+        row.setdefault(name, text)
+        if name in script.places and text:
+            values[f"{name}{instance}"] = text
+    _close_repeats(values, script)
+    instance = row.get("instanceID", "") or root.get("instanceID", "")
+    return Submission(1, instance, values, _when(row))
+
+
+def _leaves(element: Element, script: Script, instance: str) -> Iterator[tuple[str, str, str]]:
+    seen: dict[str, int] = {}
+    for child in element:
+        name = child.tag.rpartition("}")[2]
+        here = instance
+        if name in script.repeats:
+            seen[name] = seen.get(name, 0) + 1
+            here = f"#{seen[name]}"
+        if len(child):
+            yield from _leaves(child, script, here)
+        else:
+            yield name, (child.text or "").strip(), here
+
+
+# against the form
+
+
+def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
+    """The answers as a conversation would have left them, and what is wrong with them."""
+    script = library.script(dialog)
+    library = replace(library, now=submission.at)
+    faults = [] if submission.instance else ["it has no instance id (instanceID, _uuid or KEY)"]
+    answers: dict[str, str] = {}
+    for key, cell in submission.values.items():
+        if key.partition("#")[0] not in script.places:
+            continue
+        question = script.question(key)
+        value = _value(question, cell, submission.at)
+        if value is None:
+            faults.append(f"{key}: '{cell}' is no answer to it")
+        elif not question.computed:
+            answers[key] = value
+    passed = tuple(name for name in script.places if name not in answers)  # nothing is preset
+    held, _ = settling.settle(replace(dialog, answers=answers, passed=passed), library)
+    faults.extend(_broken(held, library))
+    return Held(submission, held, tuple(faults))
+
+
+def _value(question: Question, cell: str, at: datetime | None) -> str | None:
+    names = {option.name for option in question.options}
+    if question.type == "select_one":
+        return cell if cell in names else None
+    if question.type in CHOSEN:
+        return cell if names.issuperset(cell.split()) else None
+    if question.type in NUMBERS:
+        number = replies.decimal(cell)
+        if number is None or (question.type == "integer" and not number.is_integer()):
+            return None
+        return str(int(number)) if number.is_integer() else str(number)
+    if question.type in MOMENTS:
+        if question.type == "time":
+            return cell if re.match(r"\d\d:\d\d", cell) else moments.value("time", cell, at)
+        found = dates.read(cell.replace(" ", "T", 1))
+        return None if found is None else (cell[:10] if question.type == "date" else cell)
+    return cell
+
+
+def _broken(dialog: Dialog, library: Library) -> Iterator[str]:
+    """Rules that the answers break, and answers that the form cannot do without."""
+    script, here = library.script(dialog), walking.scope(dialog, library)
+    refused = walking.disposition(dialog, script) == "refused"
+    for question in walking.steps(script, here):
+        if not question.asked or not walking.holds(question, here, script):
+            continue
+        value = dialog.answers.get(question.name, "")
+        fault = walking.fault(question, value, dialog, library)
+        if fault == "required" and (question.type in ("select_multiple", "rank") or refused):
+            fault = "required" if question.required and not refused else ""
+        if fault == "required" and question.role != "language":
+            yield f"{question.name}: it has to be answered"
+        elif fault in ("constraint", "long"):
+            yield f"{question.name}: '{value}' breaks its rule"
+
+
+def answers_of(held: Held, script: Script) -> Sequence[tuple[Question, str]]:
+    """What is to be stored, in the form's order."""
+    library = Library(lambda _form, _version: script, now=held.submission.at)
+    here = walking.scope(held.dialog, library)
+    return [
+        (question, held.dialog.answers[question.name])
+        for question in walking.steps(script, here)
+        if held.dialog.answers.get(question.name)
+    ]
