@@ -17,8 +17,8 @@ import click
 
 from bot import demo as samples
 from bot import poll as polling
-from bot import settings as settings_module
 from bot import rotating, terminal, wiring
+from bot import settings as settings_module
 from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, told
 from bot.cli_forms import form

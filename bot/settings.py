@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+KEY_FILE = "secret.key"  # in the data folder
 SHORTEST_SECRET = 16  # characters
 
 
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     database_url: str = ""
     secret_key: SecretStr = SecretStr("")
+    secret_key_old: SecretStr = SecretStr("")  # while keys are changed: what the other sealed
     public_url: str = ""
     telegram_token: SecretStr = SecretStr("")
     telegram_secret: SecretStr = SecretStr("")
@@ -60,7 +62,7 @@ class Settings(BaseSettings):
             raise ValueError("give a whole address, such as https://consulta.example.mx")
         return url.rstrip("/")
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "secret_key_old")
     @classmethod
     def _long_enough(cls, key: SecretStr) -> SecretStr:
         if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
@@ -118,10 +120,31 @@ def secret(settings: Settings) -> str:
     given = settings.secret_key.get_secret_value()
     if given:
         return given
-    file = settings.data / "secret.key"
+    file = settings.data / KEY_FILE
     if not file.exists():
         settings.data.mkdir(parents=True, exist_ok=True)
         made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(made, "w") as opened:
             opened.write(secrets.token_urlsafe(32))
     return file.read_text().strip()
+
+
+def keys(settings: Settings) -> tuple[str, ...]:
+    """The secret that seals, and while keys are changed the one before it, which still opens."""
+    old = settings.secret_key_old.get_secret_value()
+    file = settings.data / f"{KEY_FILE}.old"
+    if not old and not settings.secret_key.get_secret_value() and file.exists():
+        old = file.read_text().strip()
+    return (secret(settings), old) if old else (secret(settings),)
+
+
+def new_key(settings: Settings) -> None:
+    """Put a new secret beside the one in the data folder, which becomes the old one."""
+    secret(settings)
+    (settings.data / KEY_FILE).replace(settings.data / f"{KEY_FILE}.old")
+    secret(settings)  # a missing one is made
+
+
+def drop_old_key(settings: Settings) -> None:
+    """Nothing is sealed by it any more."""
+    (settings.data / f"{KEY_FILE}.old").unlink(missing_ok=True)

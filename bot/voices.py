@@ -9,6 +9,7 @@ from bot.channel import File
 from storage.vault import Vault
 
 PLACE = "media.file"
+NAME = 32  # letters: half of the SHA-256 of the sound
 ENDINGS = {
     "audio/ogg": "ogg",
     "audio/mpeg": "mp3",
@@ -26,7 +27,7 @@ ENDINGS = {
 def keep(folder: Path, vault: Vault, file: File) -> str:
     """Write a file into the media folder, whole or not at all; its name there."""
     ending = ENDINGS.get(file.type, "bin")
-    name = f"{hashlib.sha256(file.content).hexdigest()[:32]}.{ending}"
+    name = f"{hashlib.sha256(file.content).hexdigest()[:NAME]}.{ending}"
     write(folder / name, vault, file.content)
     return name
 

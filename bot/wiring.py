@@ -21,7 +21,7 @@ from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
 from bot.delivery import Bell, Post
-from bot.settings import Settings, secret
+from bot.settings import Settings, keys
 from bot.telegram import Telegram
 from bot.whatsapp import WhatsApp
 from dialogs.asking import Library
@@ -77,7 +77,7 @@ def open_database(settings: Settings) -> Engine:
     """The database; a new one is made and given the pilot. DatabaseError if it is behind."""
     if settings.url.startswith("sqlite:///"):
         Path(settings.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = database.connect(settings.url, vault(secret(settings)))
+    engine = database.connect(settings.url, vault(*keys(settings)))
     if database.is_empty(engine):
         database.upgrade(engine)
     database.check(engine)
@@ -194,6 +194,7 @@ def working(parts: Parts) -> Iterator[None]:
 
     def run() -> None:
         loop.run_until_complete(deliver())
+        loop.run_until_complete(loop.shutdown_default_executor())  # what still writes, ends first
 
     thread = threading.Thread(target=run, name="delivery", daemon=True)
     thread.start()

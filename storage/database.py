@@ -51,6 +51,7 @@ def _make_safe(engine: Engine) -> None:
             "synchronous=FULL",
             f"busy_timeout={BUSY}",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is erased is overwritten, not only let go
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -90,10 +90,11 @@ def link(told: list[str]) -> str:
 
 
 def everything(world: World) -> bytes:
-    """Every value of every table, and every file, in one heap of bytes."""
-    found = [path.read_bytes() for path in world.parts.settings.data.rglob("*") if path.is_file()]
+    """Every value of every table but the questionnaires', and every file, as a heap of bytes."""
+    files = [path for path in world.parts.settings.data.rglob("*") if path.is_file()]
+    found = [path.read_bytes() for path in files if not path.name.startswith("consulta.db")]
     with reading(world.parts.engine) as db:
-        for table in schema.metadata.sorted_tables:
+        for table in set(schema.metadata.sorted_tables) - {schema.form_files}:
             for row in db.execute(select(table)):
                 found += [v if isinstance(v, bytes) else str(v).encode() for v in row]
     return b"\n".join(found)

@@ -1,0 +1,62 @@
+"""Changing the key: `consulta db rotate-key`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bot import settings as settings_module
+from bot import voices, wiring
+from bot.cli_errors import Failure
+from bot.settings import Settings, keys
+from storage import rotation
+from storage.vault import UnknownKey, Vault, vault
+
+
+def rotate(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Make a new key if there is none to change to, and seal everything anew with it."""
+    if len(keys(settings)) == 1:
+        _begin(settings)
+    sealed_with = vault(*keys(settings))
+    with wiring.opened(settings) as engine:
+        for place, rows in rotation.run(engine):
+            tell(f"{place}: {rows}")
+    number = _files(settings.data / "media", sealed_with)
+    tell(f"media: {number}")
+    settings_module.drop_old_key(settings)
+    tell("done: everything is sealed with the new key")
+
+
+def _begin(settings: Settings) -> None:
+    if settings.secret_key.get_secret_value():
+        raise Failure(
+            "Set CONSULTA_SECRET_KEY to the new secret and CONSULTA_SECRET_KEY_OLD to the one "
+            "so far, and run this again."
+        )
+    settings_module.new_key(settings)
+    while not _told_apart(settings):
+        (settings.data / settings_module.KEY_FILE).unlink()  # one in 256 has the same id
+
+
+def _told_apart(settings: Settings) -> bool:
+    try:
+        return len(vault(*keys(settings)).keys) == 2
+    except UnknownKey:
+        return False
+
+
+def _files(folder: Path, sealed_with: Vault) -> int:
+    """Voice notes that an earlier key hid. Files that are not ours are left alone."""
+    number = 0
+    for path in sorted(folder.glob("*.*")):
+        with path.open("rb") as file:
+            key = file.read(1)
+        if key in sealed_with.keys and key != sealed_with.newest.id and _is_hidden(path):
+            voices.write(path, sealed_with, voices.read(path, sealed_with))
+            number += 1
+    return number
+
+
+def _is_hidden(path: Path) -> bool:
+    """Recordings of questionnaires lie in the same folder, in the open; voices are named so."""
+    return len(path.stem) == voices.NAME and path.suffix[1:] in {*voices.ENDINGS.values(), "bin"}

@@ -1,0 +1,119 @@
+"""What is sealed: each value names its key, and a change of keys may stop and go on."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from cryptography.exceptions import InvalidTag
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from bot import voices
+from bot.cli import main
+from storage import database, people, rotation, schema
+from storage.database import reading, writing
+from storage.vault import UnknownKey, vault
+from tests.world import World
+
+OLD, NEW = "una clave de prueba", "otra clave de prueba"
+LONG = (
+    *("hola", "es", "si", "2", "Tizimín", "saltar", "si", "Mujer", "Lo hablo", "1"),
+    "El pozo del pueblo está seco",
+)
+
+
+@given(st.text(max_size=200))
+def test_what_is_sealed_is_opened_again(text: str) -> None:
+    kept = vault(OLD)
+    assert kept.open("a.b", kept.seal("a.b", text)) == text
+    assert kept.show("a.b", kept.hide("a.b", text)) == text
+    assert kept.seal("a.b", text) == kept.seal("a.b", text)
+    assert kept.hide("a.b", text) != kept.hide("a.b", text)
+
+
+def test_a_value_cannot_be_moved_changed_or_opened_by_another_key() -> None:
+    kept = vault(OLD)
+    sealed, hidden = kept.seal("a.b", "Tizimín"), kept.hide("a.b", "Tizimín")
+    with pytest.raises(InvalidTag):
+        kept.open("a.c", sealed)
+    with pytest.raises(InvalidTag):
+        kept.show("a.b", hidden[:-1] + bytes([hidden[-1] ^ 1]))
+    with pytest.raises(UnknownKey, match="CONSULTA_SECRET_KEY_OLD"):
+        vault(NEW).open("a.b", sealed)
+    both = vault(NEW, OLD)
+    assert both.open("a.b", sealed) == both.show("a.b", hidden) == "Tizimín"
+    assert sealed in both.seals("a.b", "Tizimín")
+    assert both.seal("a.b", "Tizimín") not in (sealed, b"")
+
+
+def test_every_sealed_column_is_known_to_the_rotation() -> None:
+    plain = {("form_files", "content"), ("erasures", "who")}  # public; a hash
+    binary = {
+        (table.name, column.name)
+        for table in schema.metadata.sorted_tables
+        for column in table.columns
+        if column.type.python_type is bytes
+    }
+    assert {(p.table.name, p.column.name) for p in rotation.PLACES} == binary - plain
+
+
+def test_keys_are_changed_while_people_write_and_it_may_stop_on_the_way(world: World) -> None:
+    world.answers_until("beto", *LONG)
+    world.speaks("beto")
+    before = world.rows("beto")
+    url = str(world.parts.engine.url.render_as_string(hide_password=False))
+    both = database.connect(url, vault(NEW, OLD))
+    database.check(both)
+    list(islice(rotation.run(both), 2))
+    with writing(both) as db:
+        found = people.find(db, "whatsapp", "+529991112233")  # sealed by either key
+        assert found is not None
+    assert sum(rows for _, rows in rotation.run(both)) > 20
+    assert list(rotation.run(both)) == []
+    both.dispose()
+    alone = database.connect(url, vault(NEW))
+    database.check(alone)
+    with reading(alone) as db:
+        for place in rotation.PLACES:
+            for sealed in db.scalars(select(place.column).where(place.column.is_not(None))):
+                assert sealed[:1] == vault(NEW).newest.id
+    alone.dispose()
+    refused = database.connect(url, vault(OLD))
+    with pytest.raises(database.DatabaseError, match="another secret"):
+        database.check(refused)
+    refused.dispose()
+    assert len(before) > 5
+
+
+def test_the_command_changes_the_key_in_the_data_folder(tmp_path: Path) -> None:
+    known = {"CONSULTA_DATA": str(tmp_path)}
+    run = CliRunner().invoke
+    assert run(main, ["db", "upgrade"], env=known).exit_code == 0
+    old = (tmp_path / "secret.key").read_text()
+    from bot.channel import File
+
+    name = voices.keep(tmp_path / "media", vault(old), File(b"OggS voz", "audio/ogg"))
+    done = run(main, ["db", "rotate-key", "--yes"], env=known)
+    assert (done.exit_code, "media: 1" in done.output) == (0, True)
+    new = (tmp_path / "secret.key").read_text()
+    assert new != old
+    assert not (tmp_path / "secret.key.old").exists()
+    assert voices.read(tmp_path / "media" / name, vault(new)) == b"OggS voz"
+    assert run(main, ["status"], env=known).exit_code == 0
+
+
+def test_with_a_key_of_ones_own_both_have_to_be_given(tmp_path: Path) -> None:
+    known = {"CONSULTA_DATA": str(tmp_path), "CONSULTA_SECRET_KEY": "la primera de todas"}
+    run = CliRunner().invoke
+    assert run(main, ["db", "upgrade"], env=known).exit_code == 0
+    alone = run(main, ["db", "rotate-key", "--yes"], env=known)
+    assert (alone.exit_code, "CONSULTA_SECRET_KEY_OLD" in alone.output) == (2, True)
+    both = known | {
+        "CONSULTA_SECRET_KEY": "la segunda de todas",
+        "CONSULTA_SECRET_KEY_OLD": "la primera de todas",
+    }
+    assert run(main, ["db", "rotate-key", "--yes"], env=both).exit_code == 0
