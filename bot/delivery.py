@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -34,11 +35,12 @@ from storage.outbox import Letter
 
 log = structlog.get_logger()
 
-IN_FLIGHT = 128  # messages at once: at 60 ms an answer, more than any provider takes
+IN_FLIGHT = 256  # leased at once: those that wait for their slots, and those under way
 IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
 SOON = timedelta(milliseconds=20)
-BREATH = timedelta(milliseconds=20)  # between two rounds: each has a cost, however little it does
-BURST = 0.01  # seconds: so much of a delay is caught up at once
+BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
+BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
+SECOND = 1.01  # and what is counted as one: a message may be quicker than the one before it
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -74,18 +76,24 @@ class Bell:
 
 @dataclass(slots=True)
 class Pace:
-    """When this process may send next on a channel: it catches up no faster than the rate.
+    """The last sends on a channel: after a stall many letters are due at once, and no second may
+    hold more of them than the rate."""
 
-    After a stall many letters are due at once; sent together, they would break the limit.
-    """
+    sent: deque[float] = field(default_factory=deque)  # seconds since 1970
+    next: float = 0.0  # when the next would be exactly on time
 
-    next: float = 0.0  # seconds since 1970: when the next message would be exactly on time
-
-    def turn(self, now: float, apart: float, cost: int) -> float:
-        """Take the next turn; the moment at which to send."""
-        turn = max(now, self.next - BURST)
-        self.next = max(now, self.next) + apart * cost
-        return turn
+    def turn(self, now: float, rate: float, cost: int) -> float:
+        """Count a send that takes `cost` calls; or say for how many seconds it has to wait."""
+        if self.next - BURST > now:
+            return self.next - BURST - now
+        while self.sent and self.sent[0] <= now - SECOND:
+            self.sent.popleft()
+        over = len(self.sent) + cost - max(int(rate), cost)
+        if over > 0:
+            return self.sent[over - 1] + SECOND - now
+        self.sent.extend([now] * cost)
+        self.next = max(self.next, now) + cost / rate
+        return 0.0
 
 
 @dataclass(slots=True)
@@ -120,7 +128,6 @@ class Ready:
     message: Message
     template: Template | None = None
     moment: float = 0.0  # seconds since 1970; 0: at once
-    apart: float = 0.0  # seconds to the next one
     cost: int = 1  # calls to the provider
 
 
@@ -204,8 +211,8 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     if rate is None:
         letters = outbox.claim(db, (name,), now, room, quiet=quiet)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
-    pace = post.paces.setdefault(name, Pace())
-    slots = senders.free(db, name, now, rate, room, pace.next - BURST)
+    post.paces.setdefault(name, Pace())
+    slots = senders.free(db, name, now, rate, room)
     if slots.count <= 0:
         return []
     if slots.writing:
@@ -214,7 +221,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     found, used = [], 0
     for letter in letters:
         if ready := _ready(db, post, letter, now):
-            found.append(replace(ready, moment=slots.at(used), apart=slots.apart))
+            found.append(replace(ready, moment=slots.at(used)))
             used += ready.cost
     replied = any(letter.lane == outbox.REPLY for letter in letters)
     senders.take(db, name, slots, used, replied=replied)
@@ -264,8 +271,9 @@ async def _deliver(post: Post, ready: Ready) -> None:
     letter = ready.letter
     if ready.moment:
         await _sleep_until(post, ready.moment)
-        turn = post.paces[letter.channel].turn(_seconds(post), ready.apart, ready.cost)
-        await _sleep_until(post, turn)
+        pace, rate = post.paces[letter.channel], post.rates[letter.channel]
+        while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
+            await asyncio.sleep(wait)
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
         post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
         return

@@ -113,6 +113,18 @@ class Request(BaseRequest):
             raise errors.TelegramError("half an answer") from None
 
 
+class Plain(RequestData):
+    """Fields that are text already."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__([])
+        self._fields = fields
+
+    @property
+    def json_parameters(self) -> dict[str, str]:
+        return self._fields
+
+
 def _body(given: RequestData | None) -> tuple[Any, dict[str, str]]:
     """The fields as a form, with a file as multipart."""
     if given is None:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
+    ARRAY,
+    BigInteger,
+    Boolean,
     Connection,
+    DateTime,
     Row,
+    String,
     and_,
     bindparam,
     exists,
@@ -30,6 +34,7 @@ from sqlalchemy import (
 from dialogs.values import Message, message_from_json, message_to_json
 from storage import schema
 from storage.database import vault_of
+from storage.schema import Moment
 
 REPLY, BROADCAST = 0, 1  # lanes: what answers a person goes before what calls many
 LEASE = timedelta(seconds=60)  # longer than any provider is waited for
@@ -95,92 +100,105 @@ def claim(
 
     With `quiet`, people sleep: only what was meant to go out all the same.
     """
-    ids = _replies(db, channels, now, limit)
-    room = min(limit - len(ids), limit if calls is None else calls)
+    rows = _replies(db, channels, now, limit)
+    room = min(limit - len(rows), limit if calls is None else calls)
     if room > 0:
-        ids += _calls(db, channels, now, room, quiet=quiet)
-    return _letters(db, ids, now) if ids else []
+        rows += _calls(db, channels, now, room, quiet=quiet)
+    return _leased(db, rows, now) if rows else []
 
 
-def _replies(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[int]:
+# Statements of every round, built once: building one costs as much as running it. The state and
+# the lane stand in the words of the partial indexes, or the planner would not see that they fit.
+_earlier, _other = outbox.alias("earlier"), outbox.alias("other")
+_rows = (
+    select(
+        outbox,
+        *(people.c.address, people.c.heard_at, people.c.stopped_at, people.c.blocked_at),
+        *(people.c.language, invitations.c.latest, invitations.c.state.label("running")),
+    )
+    .join(people, people.c.id == outbox.c.person_id)
+    .outerjoin(invitations, invitations.c.id == outbox.c.invitation_id)
+    .where(outbox.c.state == literal_column("'queued'"), outbox.c.due <= bindparam("now"))
+    .order_by(outbox.c.due, outbox.c.id)
+    .limit(bindparam("room"))
+    .with_for_update(of=outbox, skip_locked=True)
+)
+_first_of_person = ~exists().where(
+    _earlier.c.person_id == outbox.c.person_id,
+    _earlier.c.lane == outbox.c.lane,
+    _earlier.c.id < outbox.c.id,
+    _earlier.c.state.in_(("queued", "leased")),
+)
+_crowded = exists().where(
+    _other.c.person_id == outbox.c.person_id,
+    _other.c.id != outbox.c.id,
+    or_(_other.c.state == "leased", _other.c.sent_at > bindparam("lately", type_=Moment())),
+)
+REPLIES = _rows.where(
+    outbox.c.lane == literal_column(str(REPLY)),
+    outbox.c.channel.in_(bindparam("channels", expanding=True)),
+    _first_of_person,
+)
+CALLS = _rows.where(
+    outbox.c.lane == literal_column(str(BROADCAST)),
+    outbox.c.invitation_id == bindparam("invitation"),
+    outbox.c.channel == bindparam("channel"),
+    ~_crowded,
+)
+RUNNING = (
+    select(invitations.c.id)
+    .where(
+        invitations.c.state.in_(("queueing", "sending")),
+        invitations.c.paused_at.is_(None),
+        invitations.c.latest > bindparam("now"),
+        or_(invitations.c.any_hour, bindparam("awake", type_=Boolean())),
+    )
+    .order_by(invitations.c.due, invitations.c.id)
+)
+LEASED = (
+    update(outbox)
+    .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state="leased",
+        leased_until=bindparam("until"),
+        attempted_at=bindparam("now"),
+        attempts=outbox.c.attempts + 1,
+    )
+)
+
+
+def _replies(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[Row[Any]]:
     """Of one person only the oldest, so that order is kept."""
-    earlier = outbox.alias("earlier")
-    first_of_person = ~exists().where(
-        earlier.c.person_id == outbox.c.person_id,
-        earlier.c.lane == outbox.c.lane,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state.in_(("queued", "leased")),
-    )
-    mine = and_(_queued(REPLY), outbox.c.channel.in_(channels), outbox.c.due <= now)
-    return _lease(db, and_(mine, first_of_person), now, limit)
-
-
-def _queued(lane: int) -> ColumnElement[bool]:
-    """In the words of the partial index, or the planner would not see that it fits."""
-    return and_(
-        outbox.c.state == literal_column("'queued'"), outbox.c.lane == literal_column(str(lane))
-    )
+    given = {"channels": list(channels), "now": now, "room": limit}
+    return list(db.execute(REPLIES, given))
 
 
 def _calls(
     db: Connection, channels: Sequence[str], now: datetime, limit: int, *, quiet: bool
-) -> list[int]:
+) -> list[Row[Any]]:
     """From the invitations that run, the oldest first; a paused one costs nothing to pass over."""
-    running = select(invitations.c.id).where(
-        invitations.c.state.in_(("queueing", "sending")),
-        invitations.c.paused_at.is_(None),
-        invitations.c.latest > now,
-    )
-    if quiet:
-        running = running.where(invitations.c.any_hour)
-    other = outbox.alias("other")
-    crowded = exists().where(
-        other.c.person_id == outbox.c.person_id,
-        other.c.id != outbox.c.id,
-        or_(other.c.state == "leased", other.c.sent_at > now - APART),
-    )
-    ids: list[int] = []
-    for invitation_id in db.scalars(running.order_by(invitations.c.due, invitations.c.id)).all():
+    rows: list[Row[Any]] = []
+    for invitation_id in db.scalars(RUNNING, {"now": now, "awake": not quiet}).all():
         for channel in channels:
-            mine = and_(outbox.c.invitation_id == invitation_id, outbox.c.channel == channel)
-            due = and_(_queued(BROADCAST), mine, outbox.c.due <= now, ~crowded)
-            ids += _lease(db, due, now, limit - len(ids))
-            if len(ids) >= limit:
-                return ids
-    return ids
+            given = {"invitation": invitation_id, "channel": channel, "now": now}
+            room = {"room": limit - len(rows), "lately": now - APART}
+            rows += db.execute(CALLS, {**given, **room}).all()
+            if len(rows) >= limit:
+                return rows
+    return rows
 
 
-def _lease(db: Connection, which: ColumnElement[bool], now: datetime, limit: int) -> list[int]:
-    due = select(outbox.c.id).where(which).order_by(outbox.c.due, outbox.c.id).limit(limit)
-    if db.dialect.name == "postgresql":
-        due = due.with_for_update(skip_locked=True)
-    found = db.scalars(due).all()
-    if found:
-        leased = {"state": "leased", "leased_until": now + LEASE, "attempted_at": now}
-        counted = {"attempts": outbox.c.attempts + 1}
-        db.execute(update(outbox).where(outbox.c.id.in_(found)).values(**leased, **counted))
-    return list(found)
-
-
-def _letters(db: Connection, ids: Sequence[int], now: datetime) -> list[Letter]:
-    """The leased rows; of invitations only those that are still wanted and still sensible."""
-    statement = (
-        select(
-            outbox,
-            *(people.c.address, people.c.heard_at, people.c.stopped_at, people.c.blocked_at),
-            *(people.c.language, invitations.c.latest, invitations.c.state.label("running")),
-        )
-        .join(people, people.c.id == outbox.c.person_id)
-        .outerjoin(invitations, invitations.c.id == outbox.c.invitation_id)
-        .where(outbox.c.id.in_(ids))
-        .order_by(outbox.c.lane, outbox.c.id)
-    )
+def _leased(db: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Letter]:
+    """Lease the rows; of invitations only those that are still wanted and still sensible."""
     letters = []
-    for row in db.execute(statement).all():
+    for row in rows:
         if row.invitation_id and (ending := _pointless(row, now)):
             _settle(db, row.id, state=ending[0], reason=ending[1])
         else:
-            letters.append(letter(db, row))
+            letters.append(replace(letter(db, row), attempts=row.attempts + 1, attempted_at=now))
+    if letters:
+        ids = [each.id for each in letters]
+        db.execute(LEASED, {"ids": ids, "until": now + LEASE, "now": now})
     return letters
 
 
@@ -224,14 +242,33 @@ def sent(db: Connection, letter_id: int, provider_id: str, at: datetime) -> None
 
 def sent_many(db: Connection, taken: Iterable[tuple[int, str, datetime]]) -> None:
     """The provider took these: our id, its id, and when."""
-    rows = [{"row": id_, "provider": given, "at": at} for id_, given, at in taken]
+    rows = list(taken)
     if not rows:
         return
-    statement = update(outbox).where(outbox.c.id == bindparam("row")).values(
-        state="sent", provider_id=bindparam("provider"), sent_at=bindparam("at"),
-        leased_until=None, reason=None, code=None,
-    )  # fmt: skip
-    db.execute(statement, rows)
+    if db.dialect.name == "postgresql":
+        ids, given, at = zip(*rows, strict=True)
+        db.execute(TAKEN, {"ids": list(ids), "given": list(given), "at": list(at)})
+        return
+    each = [{"row": id_, "provider": given, "at": at} for id_, given, at in rows]
+    db.execute(TAKEN_EACH, each)
+
+
+_taken: dict[str, Any] = {"state": "sent", "leased_until": None, "reason": None, "code": None}
+TAKEN_EACH = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"))
+    .values(provider_id=bindparam("provider"), sent_at=bindparam("at"), **_taken)
+)
+_told = func.unnest(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("given", type_=ARRAY(String)),
+    bindparam("at", type_=ARRAY(DateTime(timezone=True))),
+).table_valued("row", "provider", "at").render_derived(name="told")
+TAKEN = (  # in one statement: one for each would cost as much as sending
+    update(outbox)
+    .where(outbox.c.id == _told.c.row)
+    .values(provider_id=_told.c.provider, sent_at=_told.c.at, **_taken)
+)
 
 
 def failed(db: Connection, letter_id: int, reason: str, code: str = "") -> None:
@@ -308,6 +345,17 @@ def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
 
 def next_due(db: Connection, channels: Sequence[str]) -> datetime | None:
     """When the next queued reply is to go out."""
-    mine = and_(_queued(REPLY), outbox.c.channel.in_(channels))
-    found: datetime | None = db.scalar(select(func.min(outbox.c.due)).where(mine))
+    found: datetime | None = db.scalar(NEXT_DUE, {"channels": list(channels)})
     return found
+
+
+NEXT_DUE = (
+    select(outbox.c.due)
+    .where(
+        outbox.c.state == literal_column("'queued'"),
+        outbox.c.lane == literal_column(str(REPLY)),
+        outbox.c.channel.in_(bindparam("channels", expanding=True)),
+    )
+    .order_by(outbox.c.due)
+    .limit(1)
+)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select, update
 from storage import schema
 from storage.people import insert_or_nothing
 
-AHEAD = 0.06  # seconds: slots are given out no further ahead: a reply never waits longer for one,
+AHEAD = 0.1  # seconds: slots are given out no further ahead: a reply never waits longer for one,
 # and of a process that is killed no more letters are of unknown fate
-JITTER = 0.02  # of a second: slots lie so far apart that with it no second holds one too many
+JITTER = 0.03  # of a second: slots lie so far apart that with it no second holds one too many
 KEPT = 1 / 5  # of the rate for replies, while people are writing
 WRITING = 1.0  # seconds since the last reply
 senders = schema.senders
@@ -31,13 +31,8 @@ class Slots:
         return self.first + place * self.apart
 
 
-def free(
-    db: Connection, channel: str, now: datetime, rate: float, wanted: int, after: float = 0.0
-) -> Slots:
-    """The slots that may be taken now, none if the sender is told to wait; locks the row.
-
-    `after` is when the caller itself will have sent what it has.
-    """
+def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) -> Slots:
+    """The slots that may be taken now, none if the sender is told to wait; locks the row."""
     row = db.execute(
         select(senders).where(senders.c.channel == channel).with_for_update()
     ).one_or_none()
@@ -45,7 +40,7 @@ def free(
     if row is None:
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
         db.execute(insert_or_nothing(db, senders, ["channel"]).values(given))
-    first = max(row.free_at, row.paused_until, moment, after) if row else max(moment, after)
+    first = max(row.free_at, row.paused_until, moment) if row else moment
     until = moment + AHEAD
     count = min(wanted, int((until - first) / apart) + 1) if first <= until else 0
     writing = row is not None and moment - row.replied_at < WRITING
