@@ -10,11 +10,10 @@ import click
 
 from bot import settings as settings_module
 from bot import wiring
+from bot.cli_errors import Failure, told
 from bot.delivery import now
 from storage import organizers
 from storage.database import reading, writing
-
-WRONG_USE = 2
 
 
 @click.group()
@@ -28,6 +27,7 @@ def organizer() -> None:
 @click.option("--name", default="", help="How the pages greet them.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@told
 def add(*, email: str, role: str, name: str, password_stdin: bool, as_json: bool) -> None:
     """Open an account. Without --password-stdin a password is made up and printed once."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
@@ -37,20 +37,17 @@ def add(*, email: str, role: str, name: str, password_stdin: bool, as_json: bool
             made = organizers.add(db, email, name, role, password, now())
             organizers.note(db, "consola", "abrió una cuenta", f"{made.email} ({role})", now())
     except organizers.AccountError as error:
-        click.echo(str(error), err=True)
-        sys.exit(WRONG_USE)
-    told = {"email": made.email, "role": made.role, "name": made.name}
+        raise Failure(str(error)) from None
+    shown = {"email": made.email, "role": made.role, "name": made.name}
     if not password_stdin:
-        told["password"] = password
-    click.echo(json.dumps(told, ensure_ascii=False) if as_json else _lines(told))
-
-
-def _lines(told: dict[str, str]) -> str:
-    return "\n".join(f"{key}: {value}" for key, value in told.items())
+        shown["password"] = password
+    lines = "\n".join(f"{key}: {value}" for key, value in shown.items())
+    click.echo(json.dumps(shown, ensure_ascii=False) if as_json else lines)
 
 
 @organizer.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@told
 def list_(*, as_json: bool) -> None:
     """Every account, and when it was last used."""
     with reading(wiring.open_database(settings_module.read())) as db:

@@ -15,7 +15,7 @@ from storage import forms, organizers, reports, schema
 from storage.database import reading, writing
 from tests.pages_world import PASSWORD, Pages, address, pages, words
 from webhooks import workdays
-from webhooks.pages import PAGES
+from webhooks.pages import MODULES, PAGES
 
 PATHS = {
     "today.page": "/hoy",
@@ -89,14 +89,19 @@ def test_the_parts_of_pages_open(site, path):
 
 
 def test_every_way_to_change_something_refuses_strangers_and_a_missing_token(site):
+    ours = {module.blueprint.name for module in MODULES} | {"access"}
     changing = [
         str(rule)
         for rule in site.app.url_map.iter_rules()
-        if "POST" in (rule.methods or ()) and not str(rule).startswith(("/hooks", "/chat"))
+        if "POST" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in ours
     ]
     organizer = site.as_("organizer")
     for rule in changing:
-        path = rule.replace("<int:number>", "1").replace("<name>", "consulta")
+        path = (
+            rule.replace("<int:number>", "1")
+            .replace("<name>", "consulta")
+            .replace("<int:one>", "1")
+        )
         assert site.stranger().client.post(path).status_code == 400, path
         assert organizer.client.post(path).status_code == 400, path
         if path not in ("/entrar", "/salir"):
@@ -306,6 +311,20 @@ def test_the_plan_shifts_as_a_whole_and_a_phase_alone(fresh):
     dora.sends("/plan", "/plan/33", desde="2028-10-12", hasta="2028-10-01")
     assert "antes de empezar" in dora.reads("/plan")
     assert (address("organizer"), "cambió una fase del plan") in fresh.log()
+
+
+def test_the_plan_says_when_the_consultation_has_to_open_and_to_close(fresh):
+    dora, today = fresh.as_("organizer"), fresh.parts.clock().date()
+    dora.sends("/plan", "/plan/inicio", inicio=(today - timedelta(days=30)).isoformat())
+    assert "debería estar abierta , y está en piloto" in dora.reads("/hoy")
+    dora.sends("/hoy", "/cuestionarios/consulta/1/estado", a="open")
+    assert "debería estar" not in dora.reads("/plan")
+    dora.sends("/plan", "/plan/inicio", inicio=(today - timedelta(days=70)).isoformat())
+    assert "debería estar cerrada , y está abierta" in dora.reads("/plan")
+    dora.sends("/plan", "/cuestionarios/consulta/2/estado", a="closed")
+    assert "debería estar" not in dora.reads("/plan")
+    dora.sends("/plan", "/plan/inicio", inicio=(today - timedelta(days=30)).isoformat())
+    assert "debería estar abierta , y está cerrada" in dora.reads("/plan")
 
 
 def test_a_questionnaire_with_faults_is_refused_with_all_of_them(fresh):

@@ -13,6 +13,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from storage import forms, reports
 from storage import plan as dates
 from storage.database import reading, writing
 from webhooks import spoken
@@ -36,6 +37,9 @@ STAGES = {
     "open": "abre el cuestionario en línea para todas las personas",
     "closed": "cierra el cuestionario en línea",
 }
+
+
+CLOSED = "cerrada"  # the questionnaire that only says that the consultation is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,31 @@ def _phase(given: dict[str, Any], first: date, moved: dates.Dates | None) -> Pha
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The questionnaire with which newcomers begin, and its state."""
+
+    name: str
+    version: int
+    state: str  # pilot, open, closed
+
+
+def front(db: Connection) -> Front | None:
+    """The questionnaire that the plan opens and closes; a closed one is still it."""
+    found = forms.front(db)
+    rows = {(row.name, row.version): row.state for row in reports.published(db)}
+    closed = next((key for key, state in rows.items() if state == "closed"), None)
+    key = found if closed is None or found is None or found[0] != CLOSED else closed
+    return Front(key[0], key[1], rows[key]) if key else None
+
+
+def due(phases: list[Phase], now: Front | None, today: date) -> Phase | None:
+    """The phase whose step is due: the plan says another state than the questionnaire has."""
+    begun = [phase for phase in phases if phase.stage and phase.starts <= today]
+    last = max(begun, key=lambda phase: phase.starts, default=None)
+    return last if last and now and last.stage != now.state else None
+
+
 @blueprint.get("")
 @allowed(*EVERYBODY)
 def page() -> str:
@@ -107,6 +136,7 @@ def page() -> str:
     today = spoken.local(now).date()
     with reading(parts().engine) as db:
         phases, first, is_set = schedule(db, now), start(db, now), dates.start(db) is not None
+        current = front(db)
     return render_template(
         "plan.html",
         phases=phases,
@@ -117,6 +147,8 @@ def page() -> str:
         today=today,
         kinds=KINDS,
         stages=STAGES,
+        front=current,
+        due=due(phases, current, today),
     )
 
 

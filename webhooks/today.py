@@ -36,7 +36,7 @@ class Running:
 def page() -> str:
     now = parts().clock()
     with reading(parts().engine) as db:
-        schedule = plan.schedule(db, now)
+        schedule, front = plan.schedule(db, now), plan.front(db)
         shown = _shown(db, now)
     today = spoken.local(now).date()
     return render_template(
@@ -45,6 +45,8 @@ def page() -> str:
         running=[phase for phase in schedule if phase.runs(today)],
         coming=[phase for phase in schedule if phase.starts > today][:3],
         channels=sorted(parts().post.channels),
+        front=front,
+        due=plan.due(schedule, front, today),
         live=session.get("live", True),
         **shown,
     )
