@@ -21,6 +21,7 @@ from bot import rotating, terminal, wiring
 from bot import settings as settings_module
 from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, told
+from bot.cli_facilitators import facilitator
 from bot.cli_forms import form
 from bot.cli_forums import forum
 from bot.cli_import import import_submissions
@@ -186,6 +187,7 @@ def chat_command(form: str | None, language: str | None) -> None:
 
 
 main.add_command(form)
+main.add_command(facilitator)
 main.add_command(import_submissions)
 
 

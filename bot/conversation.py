@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import invitations, outcomes, rights, rsvp, timing
+from bot import captures, invitations, outcomes, rights, rsvp, timing
 from dialogs import engine as dialog_engine
 from dialogs import stopping
 from dialogs.asking import Library
@@ -36,7 +36,7 @@ from dialogs.state import (
     Tell,
 )
 from dialogs.values import Inbound, Media, Message, Receipt
-from storage import answers, outbox, people, receipts, schema
+from storage import answers, outbox, pacing, people, receipts, schema
 from storage.database import vault_of, writing
 from storage.people import Person
 
@@ -85,6 +85,10 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
     if inbound.moved_to:
         people.move(db, person.id, inbound.moved_to)
         return "kept"
+    person, told = _paced(db, person, inbound)
+    if told is not None:
+        _tell(db, person, told, inbound)
+        return "kept"
     inbound = _placed(db, desk.library, inbound)
     told = None if stopping.asked(inbound.text) else rsvp.settled(db, person, inbound)
     if not timing.may_write_freely(person.heard_at, inbound.at):
@@ -94,6 +98,20 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
     else:
         step(db, desk, person, inbound)
     return "kept"
+
+
+def _paced(db: Connection, person: Person, inbound: Inbound) -> tuple[Person, Message | None]:
+    """The person, and what is said instead of an answer if it is no human who writes so quickly.
+
+    It is said once; an empty message says nothing. A stop is heard whatever the pace.
+    """
+    words = inbound.payload or inbound.text or str(inbound.media or inbound.point or inbound.id)
+    kept, verdict = pacing.heard(person.pace, vault_of(db).mark(words), inbound.at)
+    person = replace(person, pace=kept)
+    heard = verdict == "go on" or (stopping.asked(inbound.text) and not person.talk.stopped)
+    if heard:
+        return person, None
+    return person, Message(say("too_fast", person.language) if verdict == "tell" else "")
 
 
 def _tell(db: Connection, person: Person, told: Message, inbound: Inbound) -> None:
@@ -136,7 +154,8 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
         _tell(db, person, closed, inbound)
         return
     fresh = _fresh(desk, person)
-    talk, effects = dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
+    capture = captures.opened(db, desk.library, person, inbound, desk.rng)
+    talk, effects = capture or dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
     if effects and isinstance(effects[-1], Erase):
         rights.forget(db, person, effects[-1], inbound, desk.rng)
         return
@@ -145,8 +164,22 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
         if isinstance(effect, Tell):
             message = rights.told(db, spoken, effect, here.library, inbound.at)
             talk, effect = rights.offered(talk, message), Say(message)
-        _apply(db, person, effect, inbound)
+        if session := captures.session(effect):
+            _capture(db, captures.owner(db, session, inbound.at, desk.rng), effect, inbound)
+        else:
+            _apply(db, person, effect, inbound)
     people.remember(db, person, talk, inbound.at)
+
+
+def _capture(db: Connection, owner: Person, effect: Effect, inbound: Inbound) -> None:
+    """What a facilitator captures for others is kept as theirs."""
+    if isinstance(effect, Begin):
+        answers.begin(db, owner, effect.dialog, inbound.at, mode=captures.CHANNEL)
+    elif isinstance(effect, Keep):
+        channel = inbound.channel if effect.media else captures.CHANNEL
+        answers.keep(db, owner, effect, inbound.at, channel)
+    else:
+        _apply(db, owner, effect, inbound)
 
 
 def _fresh(desk: Desk, person: Person) -> Dialog:
@@ -238,7 +271,7 @@ def _record(
 def _keep_for_later(db: Connection, desk: Desk, inbound: Inbound, error: Exception) -> Outcome:
     """Our fault: keep the message as it came, and say sorry."""
     person = people.hear(db, inbound, desk.rng)
-    if _record(db, inbound, person.id, "failed", f"{type(error).__name__}: {error}"[:2000]):
+    if _record(db, inbound, person.id, "failed", logs.where(error)[:2000]):
         sorry = Message(say("sorry", person.language), callback=inbound.callback)
         outbox.put(db, person.id, inbound.channel, sorry, due=inbound.at)
     return "failed"
