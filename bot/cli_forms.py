@@ -13,7 +13,7 @@ from rich.console import Console
 from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
-from bot.cli_words import form_changes, words
+from bot.cli_words import form_changes, form_tracker, words
 from bot.delivery import now
 from bot.settings import Settings
 from dialogs import checking, columns, drawing, script, simulation, tables
@@ -31,6 +31,7 @@ def form() -> None:
 
 form.add_command(words)
 form.add_command(form_changes)
+form.add_command(form_tracker)
 
 
 @form.command("check")

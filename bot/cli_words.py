@@ -1,4 +1,4 @@
-"""The commands about a questionnaire's words and versions: translations, and what changed."""
+"""The commands about a questionnaire's words, versions and answers: who has answered yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot import wiring
 from bot.cli_errors import Failure, told
 from dialogs import columns, comparing, tables, translations
 from dialogs.translations import String
-from storage import database, forms
+from storage import database, forms, institutions
 
 FILE = click.Path(path_type=Path)
 NAMES = {"yua": "Maya (yua)", "es": "Español (es)"}
@@ -138,3 +138,25 @@ def form_changes(name: str, *, as_json: bool) -> None:
             *(str(change[key]) for key in ("name", "what", "before", "after")),
         )
     Console().print(table)
+
+
+@click.command("tracker")
+@click.argument("name", default="ayuntamientos")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@told
+def form_tracker(name: str, *, as_json: bool) -> None:
+    """Which institutions have answered, and which have not: one answer each counts."""
+    engine = wiring.open_database(settings_module.read())
+    with database.reading(engine) as db:
+        newest = forms.newest(db, name)
+        if newest is None:
+            raise Failure(f"No questionnaire {name} has been published.")
+        found = institutions.tracker(db, forms.load(db, name, newest))
+    engine.dispose()
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, default=str))
+        return
+    answered = sum(bool(each.folio) for each in found)
+    click.echo(f"{answered} of {len(found)} have answered")
+    for each in found:
+        click.echo(f"{each.folio or '—':10} {each.label}" + " (again)" * bool(each.earlier))

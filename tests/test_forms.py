@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dialogs import engine, script
-from dialogs.state import Dialog, Effect, End, Keep, Say, SetAside, TakeBack, Talk
+from dialogs.state import (
+    Dialog,
+    Effect,
+    End,
+    Keep,
+    Say,
+    SetAside,
+    TakeBack,
+    Talk,
+    from_json,
+    to_json,
+)
 from dialogs.values import Inbound, Media
 from dialogs.walking import Library
 
@@ -392,3 +406,47 @@ def test_choices_of_a_filter_that_no_longer_stand_cannot_be_pressed(chat):
     person.hears(kind="button", payload=zones[1])
     person.hears(kind="button", payload=towns[0])
     assert person.kept == {"z": "norte"}
+
+
+EVERYTHING = """| survey |
+| | type | name | label | calculation | constraint | relevant | most |
+| | text | t | ¿T? | | string-length(.) > 1 | | |
+| | decimal | d | ¿D? | | . < 100 | | |
+| | date | f | ¿F? | | . <= today() | | |
+| | time | h | ¿H? | | | | |
+| | select_multiple three | m | ¿M? | | count-selected(.) < 3 | | |
+| | begin_repeat | r | R | | | ${d} > 0 | 3 |
+| | rank three | k | ¿K? | | | | |
+| | geopoint | g | ¿G de ${t}? | | | | |
+| | end_repeat | | | | | | |
+| | calculate | c | | concat(${t}, count(${r}), format-date(${f}, '%Y')) | | | |
+| | select_one si_no | s | ¿S ${c}? | | | | |
+"""
+REPLIES = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["1", "2", "1, 2, 3", "sí", "no", "5", "hoy", "9:30", "saltar", "atrás", "hola"]
+    ),
+    st.sampled_from(
+        ["ayuda", "menú", "repetir", "baja", "volver", "idioma", "maya", "1 y 3", "-1"]
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=st.lists(REPLIES, max_size=25), presses=st.lists(st.integers(0, 40), max_size=8))
+def test_whatever_is_said_or_pressed_nothing_breaks_and_there_is_always_an_answer(said, presses):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "f.md")
+        path.write_text(EVERYTHING + LISTS, encoding="utf-8")
+        read = script.read(path)
+    person = Chat(Library(lambda _form, _version: read))
+    buttons: list[str] = []
+    for text in ("hola", *said):
+        assert person.hears(text=text) or person.talk.stopped
+        buttons += [payload for payloads in person.payloads for payload in payloads]
+        assert from_json(to_json(person.talk)) == person.talk
+    for press in presses:
+        if buttons:
+            person.hears(kind="button", payload=buttons[press % len(buttons)])
+            assert all(len(payload.encode()) <= 64 for payload in buttons)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from bot import importing, wiring
 from bot.settings import Settings
 from dialogs import script, submissions
-from storage import database, forms, schema
+from storage import database, forms, institutions, schema
 
 NOW = datetime(2021, 8, 20, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -145,3 +145,21 @@ def test_nobody_is_written_to_because_of_an_import(engine, tmp_path):
     with database.reading(engine) as db:
         assert None not in db.scalars(select(schema.people.c.stopped_at)).all()
         assert db.scalars(select(schema.outbox.c.id)).all() == []
+
+
+def test_of_each_institution_one_answer_counts(engine, tmp_path):
+    with database.writing(engine) as db:
+        read = forms.publish(db, FORMS / "ayuntamientos.md", NOW)
+        code = read.tables["instituciones"][0]["clave"]
+        header = "consiente,clave,es_correcta,SubmissionDate,instanceID\n"
+        rows = f"si,{code.lower()},si,2021-08-01,a\nsi,{code},si,2021-08-02,b\n"
+        rows += "si,NADA,si,2021-08-03,c\n"
+        (tmp_path / "s.csv").write_text(header + rows, encoding="utf-8")
+        found = importing.take(db, read, submissions.read(tmp_path / "s.csv", read), NOW, Random(1))
+        tracked = institutions.tracker(db, read)
+    assert (found.taken, len(found.rejected)) == (2, 1)
+    assert len([each for each in tracked if each.kind == "ayuntamiento"]) == 106
+    assert [each.label for each in tracked if each.folio] == [
+        read.tables["instituciones"][0]["nombre"]
+    ]
+    assert tracked[0].earlier == 1
