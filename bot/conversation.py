@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import captures, invitations, outcomes, rights, rsvp, timing
+from bot import captures, invitations, logs, outcomes, rights, rsvp, timing
 from dialogs import engine as dialog_engine
 from dialogs import stopping
 from dialogs.asking import Library

@@ -35,6 +35,7 @@ class Person:
     language: Language | None
     talk: Talk
     heard_at: datetime
+    pace: str | None = None  # storage.pacing
 
 
 # Statements of the hot path are built once: building one costs as much as running it.
@@ -42,10 +43,11 @@ KNOWN = select(people).where(
     people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
 )
 LOCKED = KNOWN.with_for_update()
+KEPT = ("talk", "language", "heard_at", "blocked_at", "pace")
 REMEMBER = (
     update(people)
     .where(people.c.id == bindparam("person"))
-    .values({name: bindparam(name) for name in ("talk", "language", "heard_at", "blocked_at")})
+    .values({name: bindparam(name) for name in KEPT})
 )
 
 
@@ -148,6 +150,7 @@ def _person(db: Connection, row: Row[Any]) -> Person:
         language=row.language,
         talk=state.from_json(json.loads(row.talk)),
         heard_at=row.heard_at,
+        pace=row.pace,
     )
 
 
@@ -155,7 +158,7 @@ def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
     """Where the person is now. Anybody who writes is not blocking us."""
     found = json.dumps(state.to_json(talk), ensure_ascii=True, separators=(",", ":"))
     values = {"talk": found, "language": talk.language, "heard_at": at, "blocked_at": None}
-    db.execute(REMEMBER, {"person": person.id, **values})
+    db.execute(REMEMBER, {"person": person.id, "pace": person.pace, **values})
 
 
 def _move(db: Connection, person_id: int, address: str) -> None:

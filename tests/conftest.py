@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from werkzeug.serving import make_server
 from storage import database
 from storage.vault import vault
 from tests import databases
+from tests.listening import Ear
 from tests.world import World, settings
 from tests.world import world as live
 from webhooks import create_app
@@ -27,6 +29,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("CONSULTA_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_a_person_is_logged() -> Iterator[None]:
+    """Whatever is logged in the whole suite, by us or by a library: no token, number or answer."""
+    ear = Ear()
+    logging.getLogger().addHandler(ear)
+    yield
+    logging.getLogger().removeHandler(ear)
+    assert ear.overheard() == []
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from bot.wiring import Parts
 from dialogs.values import Message
 from storage import answers, people, schema
 from storage.database import reading
+from tests import listening
 from tests.emulators import telegram_people, twilio_people
 from tests.emulators.telegram import Telegram
 from tests.emulators.twilio import Twilio
@@ -228,6 +229,7 @@ def world(folder: Path, url: str, **given: Any) -> Iterator[World]:
             whatsapp_rate=FAST,
             **given,
         )
+        listening.SECRETS.update((telegram.token, twilio.auth_token, SECRET, twilio.account))
         parts = wiring.build(known, clock=clock, rng=Random(7))
         stack.callback(parts.engine.dispose)
         made = World(parts, create_app(known, parts), clock, telegram, twilio)
