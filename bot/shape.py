@@ -90,3 +90,22 @@ def audio_type(content: bytes) -> str | None:
     if found in ("audio/mp4", "audio/webm") and _PICTURES.search(content):
         return None
     return found
+
+
+_OTHERS = (
+    ("image/jpeg", re.compile(rb"\xff\xd8\xff")),
+    ("image/png", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("image/webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
+    ("application/pdf", re.compile(rb"%PDF-")),
+)
+
+
+def file_type(content: bytes, declared: str) -> str | None:
+    """Which kind of file the bytes show; what was announced as audio has to be audio.
+
+    Photos and PDF are kept where a question asks for them. None for everything else.
+    """
+    kind = audio_type(content)
+    if kind or not declared or declared.startswith("audio/"):
+        return kind
+    return next((kind for kind, start in _OTHERS if start.match(content)), None)

@@ -340,7 +340,7 @@ class Telegram:
         except Uncertain as error:  # asking twice does no harm
             raise TryLater(error.reason, error.code) from None
         content = await self._download(found.file_path or "")
-        kind = shape.audio_type(content)
+        kind = shape.file_type(content, media.type)
         if kind is None:
             raise Refused("the file is no audio")
         return File(content, kind)

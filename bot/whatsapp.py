@@ -352,7 +352,7 @@ class WhatsApp:
     async def fetch(self, media: Media) -> File:
         """Bring a voice note, of at most 16 MB, with the account's credentials."""
         answer = await self._download(media.ref)
-        kind = shape.audio_type(answer)
+        kind = shape.file_type(answer, media.type)
         if kind is None:
             raise Refused("the file is no audio")
         return File(answer, kind)

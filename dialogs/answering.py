@@ -62,6 +62,8 @@ def _file(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
         kind = (inbound.media.type if inbound.media else "").lower()
         if not kind.startswith("image/"):
             return missed(talk, asked, library)
+    if inbound.media and not inbound.media.type:  # Telegram does not say it of photos
+        inbound = replace(inbound, media=replace(inbound.media, type="image/jpeg"))
     talk, effects = kept(talk, asked, inbound.kind, "", library, inbound)
     return talk, [moving.plain(talk, "file_kept"), *effects]
 

@@ -66,3 +66,19 @@ def test_whatever_is_said_can_travel(text):
 )
 def test_audio_is_known_by_its_bytes(content, kind):
     assert shape.audio_type(content) == kind
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "kind"),
+    [
+        (samples.JPEG, "image/jpeg", "image/jpeg"),
+        (samples.PNG, "image/png", "image/png"),
+        (samples.PDF, "application/pdf", "application/pdf"),
+        (samples.OGG, "application/pdf", "audio/ogg"),
+        (samples.JPEG, "audio/ogg", None),
+        (samples.JPEG, "", None),
+        (b"<html>", "image/jpeg", None),
+    ],
+)
+def test_a_photo_is_kept_where_one_was_asked_for_and_never_as_a_voice(content, declared, kind):
+    assert shape.file_type(content, declared) == kind
