@@ -1,0 +1,99 @@
+"""The commands about questionnaires keep their contracts: what they print, and how they exit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from dialogs import script
+
+FORMS = Path(script.__file__).parent / "forms"
+BAD = "| survey |\n| | type | name | label |\n| | barcode | a | ¿A? |\n| | text | b | ${c} |\n"
+GOOD = "| survey |\n| | type | name | label |\n| | text | a | ¿A? |\n"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONSULTA_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("CONSULTA_DATABASE_URL", raising=False)
+    runner = CliRunner()
+    return lambda *words: runner.invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, text in (("bad.md", BAD), ("good.md", GOOD)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_check_prints_every_fault_and_exits_1(run, files):
+    found = run("form", "check", files / "bad.md", files / "good.md", "--json")
+    bad, good = json.loads(found.stdout)
+    assert found.exit_code == 1
+    assert (bad["ok"], good["ok"]) == (False, True)
+    assert [(fault["row"], fault["name"]) for fault in bad["faults"]] == [(2, "a"), (3, "b")]
+    assert set(bad["faults"][0]) == {"sheet", "row", "name", "problem", "cure"}
+    assert run("form", "check", files / "good.md").exit_code == 0
+    assert run("form", "check", files / "none.md").exit_code == 2
+
+
+def test_simulate_says_who_ended_and_what_nobody_reached(run):
+    words = ("form", "simulate", FORMS / "consulta.md", "--people", 60, "--seed", 2, "--json")
+    found = json.loads(run(*words).stdout)
+    assert (found["people"], found["finished"]) == (60, 60)
+    assert (found["dead_ends"], found["unreached"]) == ([], [])
+
+
+def test_show_prints_the_tree_and_writes_a_drawing(run, tmp_path):
+    assert "edad_rango" in run("form", "show", FORMS / "consulta.md").stdout
+    run("form", "show", FORMS / "consulta.md", "--svg", tmp_path / "c.svg")
+    assert (tmp_path / "c.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_form_goes_to_a_spreadsheet_and_back(run, tmp_path):
+    assert run("form", "xlsx", FORMS / "comunidades.md", tmp_path / "c.xlsx").exit_code == 0
+    assert run("form", "import", tmp_path / "c.xlsx", tmp_path / "c.md").exit_code == 0
+    before = (FORMS / "comunidades.md").read_text(encoding="utf-8")
+    assert (tmp_path / "c.md").read_text(encoding="utf-8") == before
+
+
+def test_publishing_drafts_has_to_be_said_and_versions_are_compared(run, files):
+    refused = run("form", "publish", FORMS / "comunidades.md")
+    assert refused.exit_code == 2
+    assert "--accept-drafts" in refused.stderr
+    accepted = run("form", "publish", FORMS / "comunidades.md", "--accept-drafts")
+    assert accepted.stdout == "comunidades, version 1\n"
+    run("form", "publish", files / "good.md")
+    (files / "good.md").write_text(GOOD.replace("¿A?", "¿Cuál?"), encoding="utf-8")
+    assert run("form", "publish", files / "good.md").stdout == "good, version 2\n"
+    (change,) = json.loads(run("form", "changes", "good", "--json").stdout)
+    assert (change["from"], change["to"], change["after"]) == (1, 2, "¿Cuál?")
+
+
+def test_a_facilitator_gets_a_code_once_there_is_a_form(run):
+    assert "Publish it first" in run("facilitator", "add", "Ana").stderr
+    run("form", "publish", FORMS / "comunidades.md", "--accept-drafts")
+    assert run("facilitator", "add", "Ana").stdout.startswith("facilitador ")
+    assert run("facilitator", "list").stdout == "Ana: comunidades\n"
+    assert run("facilitator", "close", "Ana").exit_code == 0
+    assert run("facilitator", "close", "Ana").exit_code == 2
+
+
+def test_submissions_come_in_by_a_command(run, tmp_path):
+    (tmp_path / "s.csv").write_text("consiente,instanceID\nsi,a\nquizás,b\n", encoding="utf-8")
+    run("form", "publish", FORMS / "consulta.md", "--accept-drafts")
+    found = run("import", tmp_path / "s.csv", "--form", "consulta", "--json")
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["taken"] == 1
+    assert (tmp_path / "s.rejected.csv").is_file()
+
+
+def test_the_state_of_every_string_is_told(run):
+    found = json.loads(run("form", "translations", "status", "phrases", "--json").stdout)
+    assert set(found) == {"missing", "draft", "reviewed"}
+    assert found["draft"] > 0
