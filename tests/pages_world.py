@@ -94,7 +94,7 @@ def pages(folder: Path, url: str = "", people: int = PEOPLE) -> Iterator[Pages]:
     made = Pages(app)
     with writing(made.parts.engine) as db:
         for role in organizers.ROLES:
-            organizers.add(db, address(role), f"Dora, {role}", role, PASSWORD, made.parts.clock())
+            organizers.add(db, address(role), "Dora Canul", role, PASSWORD, made.parts.clock())
     demo.fill(made.parts, people)
     yield made
     made.parts.engine.dispose()

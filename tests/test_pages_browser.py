@@ -9,10 +9,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from storage import plan
+from storage.database import writing
 from tests.pages_world import PASSWORD, Pages, address, pages, served
 
 sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -46,6 +49,9 @@ def browser() -> Iterator[sync.Browser]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     with pages(tmp_path_factory.mktemp("browser"), people=260) as made:
+        half_way = (made.parts.clock() - timedelta(days=41)).date()
+        with writing(made.parts.engine) as db:
+            plan.begin_on(db, half_way)
         yield made
 
 

@@ -122,11 +122,15 @@ def front(db: Connection) -> Front | None:
     return Front(key[0], key[1], rows[key]) if key else None
 
 
-def due(phases: list[Phase], now: Front | None, today: date) -> Phase | None:
-    """The phase whose step is due: the plan says another state than the questionnaire has."""
+def due(db: Connection, phases: list[Phase], now: Front | None, today: date) -> Phase | None:
+    """The phase whose step is due: the plan says another state than the questionnaire has.
+
+    None before somebody has confirmed when the plan begins.
+    """
     begun = [phase for phase in phases if phase.stage and phase.starts <= today]
     last = max(begun, key=lambda phase: phase.starts, default=None)
-    return last if last and now and last.stage != now.state else None
+    confirmed = dates.start(db) is not None
+    return last if confirmed and last and now and last.stage != now.state else None
 
 
 @blueprint.get("")
@@ -137,6 +141,7 @@ def page() -> str:
     with reading(parts().engine) as db:
         phases, first, is_set = schedule(db, now), start(db, now), dates.start(db) is not None
         current = front(db)
+        step = due(db, phases, current, today)
     return render_template(
         "plan.html",
         phases=phases,
@@ -148,7 +153,7 @@ def page() -> str:
         kinds=KINDS,
         stages=STAGES,
         front=current,
-        due=due(phases, current, today),
+        due=step,
     )
 
 

@@ -37,8 +37,9 @@ def page() -> str:
     now = parts().clock()
     with reading(parts().engine) as db:
         schedule, front = plan.schedule(db, now), plan.front(db)
+        today = spoken.local(now).date()
+        step = plan.due(db, schedule, front, today)
         shown = _shown(db, now)
-    today = spoken.local(now).date()
     return render_template(
         "today.html",
         today=today,
@@ -46,7 +47,7 @@ def page() -> str:
         coming=[phase for phase in schedule if phase.starts > today][:3],
         channels=sorted(parts().post.channels),
         front=front,
-        due=plan.due(schedule, front, today),
+        due=step,
         live=session.get("live", True),
         **shown,
     )
