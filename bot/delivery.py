@@ -230,9 +230,10 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
 
 def _share(post: Post, name: str, slots: int) -> int:
     """How many of these slots broadcasts may have while people are writing."""
-    credit = min(post.credit.get(name, 0.0) + slots * (1 - senders.KEPT), slots)
-    post.credit[name] = credit - int(credit)
-    return int(credit)
+    credit = min(post.credit.get(name, 0.0), 1.0) + slots * (1 - senders.KEPT)
+    share = min(int(credit), slots)
+    post.credit[name] = credit - share
+    return share
 
 
 def _ready(db: Connection, post: Post, letter: Letter, now: datetime) -> Ready | None:

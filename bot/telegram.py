@@ -266,7 +266,7 @@ class Telegram:
         return sent
 
     async def _text(self, address: str, text: str, markup: str = "") -> str:
-        """Send words. Only the id is read of the answer: a whole Message costs a third of a send."""
+        """Send words. Of the answer only the id is read: a Message costs a third of a send."""
         fields = {"chat_id": address, "text": text, "link_preview_options": NO_PREVIEW_JSON}
         if markup:
             fields["reply_markup"] = markup

@@ -293,8 +293,11 @@ def miss(db: Connection, now: datetime) -> None:
     for invitation_id in db.scalars(late).all():
         _end(db, outbox.c.invitation_id == invitation_id, "missed", TOO_LATE)
         _set(db, invitation_id, state="done", paused_at=None)
-    waiting = outbox.c.state.in_(("queued", "leased", "held"))
-    some = exists().where(outbox.c.invitation_id == invitations.c.id, waiting)
+    mine = outbox.c.invitation_id == invitations.c.id
+    again = exists().where(mine, outbox.c.state == "queued")  # the provider gave some back
+    reopened = update(invitations).where(invitations.c.state == "done", again)
+    db.execute(reopened.values(state="sending"))
+    some = exists().where(mine, outbox.c.state.in_(("queued", "leased", "held")))
     through = update(invitations).where(sending, ~some)
     db.execute(through.values(state="done"))
 

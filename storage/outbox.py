@@ -103,7 +103,9 @@ def claim(
     rows = _replies(db, channels, now, limit)
     room = min(limit - len(rows), limit if calls is None else calls)
     if room > 0:
-        rows += _calls(db, channels, now, room, quiet=quiet)
+        taken = {row.person_id for row in rows}
+        calls_ = _calls(db, channels, now, room, quiet=quiet)
+        rows += {row.person_id: row for row in calls_ if row.person_id not in taken}.values()
     return _leased(db, rows, now) if rows else []
 
 
@@ -259,11 +261,15 @@ TAKEN_EACH = (
     .where(outbox.c.id == bindparam("row"))
     .values(provider_id=bindparam("provider"), sent_at=bindparam("at"), **_taken)
 )
-_told = func.unnest(
-    bindparam("ids", type_=ARRAY(BigInteger)),
-    bindparam("given", type_=ARRAY(String)),
-    bindparam("at", type_=ARRAY(DateTime(timezone=True))),
-).table_valued("row", "provider", "at").render_derived(name="told")
+_told = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(BigInteger)),
+        bindparam("given", type_=ARRAY(String)),
+        bindparam("at", type_=ARRAY(DateTime(timezone=True))),
+    )
+    .table_valued("row", "provider", "at")
+    .render_derived(name="told")
+)
 TAKEN = (  # in one statement: one for each would cost as much as sending
     update(outbox)
     .where(outbox.c.id == _told.c.row)

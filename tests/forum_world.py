@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from bot import delivery, forum_files, invitations
 from bot.invitations import Call
@@ -18,7 +18,7 @@ from storage.database import reading, writing
 from storage.forums import Forum
 from storage.invitations import Invitation, Reach
 from tests.emulators import telegram_people, twilio_people
-from tests.world import World, _identity
+from tests.world import PATIENCE, World, _identity
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WATER = """
@@ -136,8 +136,34 @@ class Forums:
     def tick(self, after: timedelta = timedelta(0)) -> None:
         """Time goes on, what is due is queued, and what can be sent is."""
         self.world.clock.advance(after)
-        asyncio.run(delivery.tick(replace(self.post, settled=[])))
+        self._queue()
         self.settle()
+
+    def _queue(self) -> None:
+        """What the scheduler does each second in the delivery's own loop, at once."""
+        while delivery._tick(self.post) or self._to_queue():
+            pass
+
+    def _to_queue(self) -> bool:
+        """Whether something is due that the world's own scheduler is queueing right now."""
+        made = schema.invitations
+        open_ = made.c.state.in_(("planned", "queueing")) & made.c.paused_at.is_(None)
+        with reading(self.engine) as db:
+            return bool(db.execute(select(made.c.id).where(open_, made.c.due <= self.now)).first())
+
+    def tick_only(self) -> None:
+        """What is due is queued; what waits for later is left waiting."""
+        self._queue()
+        self.world.parts.bell.ring()
+        time.sleep(0.2)
+
+    def wait_for(self, invitation: int, least: int, most: int) -> None:
+        """Until so many have got it."""
+        until = time.monotonic() + PATIENCE
+        self.world.parts.bell.ring()
+        while not least <= self.status(invitation).get("sent", 0) <= most:
+            assert time.monotonic() < until, self.status(invitation)
+            time.sleep(0.02)
 
     def settle(self) -> None:
         self.world.parts.bell.ring()

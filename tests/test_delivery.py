@@ -1,0 +1,266 @@
+"""Delivery: the rate holds, errors lead where the table says, and what is unknown is said."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from sqlalchemy import select, update
+
+from bot import delivery, outcomes
+from bot.channel import Broken, TryLater, Uncertain
+from bot.delivery import Pace
+from bot.twilio_http import ACTIONS, Action, failure
+from dialogs.values import Message, Receipt
+from storage import invitations, outbox, receipts, schema, senders
+from storage.database import reading, writing
+from tests.emulators import telegram as api
+from tests.emulators import twilio as rest
+from tests.forum_world import ASKED, DAY, Forums
+from tests.world import World
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def there(world: World, tmp_path: Path) -> Forums:
+    return Forums(world, tmp_path)
+
+
+@pytest.fixture
+def small(small_world: World, tmp_path: Path) -> Forums:
+    return Forums(small_world, tmp_path)
+
+
+# the rate
+
+
+def test_no_second_holds_more_than_the_rate_also_after_a_stall() -> None:
+    pace, now, sent = Pace(), 1000.0, []
+    for _ in range(200):
+        while (wait := pace.turn(now, 25.0, 1)) > 0:
+            now += wait
+        sent.append(now)
+        if len(sent) == 60:
+            now += 5  # a stall: everything after it is late
+    for moment in sent:
+        assert sum(moment <= other < moment + 1 for other in sent) <= 25
+    assert len(sent) / (sent[-1] - sent[0] - 5) > 23
+
+
+def test_slots_of_all_workers_are_one_row(there: Forums) -> None:
+    now = there.now
+    with writing(there.engine) as db:
+        first = senders.free(db, "x", now, 100.0, 50)
+        senders.take(db, "x", first, 5)
+        second = senders.free(db, "x", now, 100.0, 50)
+    assert first.count > second.count
+    assert second.first == pytest.approx(first.at(5))
+    assert first.apart >= 0.01
+
+
+def test_a_fifth_is_kept_for_replies_while_people_write(small: Forums) -> None:
+    post = replace(small.post, credit={})
+    given = [delivery._share(post, "telegram", 3) for _ in range(100)]
+    assert sum(given) == pytest.approx(240, abs=1)
+
+
+def test_replies_go_before_broadcasts(there: Forums) -> None:
+    for number in range(5):
+        there.guest(f"guest{number}")
+    person = there.guest("eva")
+    with writing(there.engine) as db:
+        db.execute(update(schema.senders).values(paused_until=2e9))
+        senders.free(db, "telegram", there.now, 1.0, 1)
+        db.execute(update(schema.senders).values(paused_until=2e9))
+    made, _ = there.plan(there.forum())
+    there.tick_only()
+    with writing(there.engine) as db:
+        outbox.put(db, person, "telegram", Message("hola"), there.now)
+        letters = outbox.claim(db, ("telegram",), there.now + 5 * SECOND, 3)
+    assert [letter.lane for letter in letters] == [outbox.REPLY, outbox.BROADCAST, outbox.BROADCAST]
+    assert letters[0].person_id == person
+    assert there.status(made.id)["intended"] == 6
+
+
+def test_told_to_wait_the_whole_sender_stops_and_nobody_is_lost(there: Forums) -> None:
+    for number in range(40):
+        there.guest(f"guest{number}")
+    there.world.telegram.fail(api.too_many(1), "sendMessage", times=1)
+    sent = there.invited(there.forum())
+    assert there.status(sent) == {"intended": 40, "sent": 40}
+    calls = there.world.telegram.called("sendMessage")
+    refused = next(call for call in calls if call.status == 429)
+    meanwhile = [call for call in calls if refused.at < call.at < refused.at + 0.9 * SECOND]
+    assert len(meanwhile) <= 40
+    assert len(calls) == 41
+
+
+# what cannot be known
+
+
+def test_an_invitation_of_unknown_fate_is_not_sent_again(there: Forums) -> None:
+    there.guest("eva")
+    there.world.telegram.fail(api.dropped(taken=True), "sendMessage")
+    sent = there.invited(there.forum())
+    assert there.status(sent) == {"intended": 1, "uncertain": 1}
+    there.tick(after=DAY)
+    assert there.world.told("eva") == [ASKED]
+    with writing(there.engine) as db:
+        assert invitations.resend(db, sent, there.now) == 1
+    there.settle()
+    assert there.status(sent) == {"intended": 1, "sent": 1}
+
+
+def test_on_whatsapp_it_is_looked_up_first(there: Forums) -> None:
+    there.guest("beto2", channel="whatsapp")
+    there.guest("dora2", channel="whatsapp")
+    beto, dora = there.world.cast["beto2"], there.world.cast["dora2"]
+    there.world.twilio.fail(rest.dropped(taken=True), "CreateMessage", beto)
+    there.world.twilio.fail(rest.dropped(taken=False), "CreateMessage", dora)
+    sent = there.invited(there.forum())
+    assert there.status(sent) == {"intended": 2, "uncertain": 2}
+    there.world.clock.advance(outcomes.LOOK_AFTER)
+    there.wait_for(sent, 2, 2)
+    assert there.world.told("beto2") == [ASKED]
+    assert there.world.told("dora2") == [ASKED]
+
+
+def test_a_dead_senders_invitations_are_uncertain_and_its_replies_go_again(there: Forums) -> None:
+    person = there.guest("eva")
+    there.guest("fito")
+    with writing(there.engine) as db:
+        db.execute(update(schema.people).values(channel="nowhere"))
+    made, _ = there.plan(there.forum())
+    with writing(there.engine) as db:
+        while calling_queue(db, there):
+            pass
+        db.execute(update(schema.outbox).values(state="queued", reason=None))
+        outbox.put(db, person, "nowhere", Message("hola"), there.now)
+        assert len(outbox.claim(db, ("nowhere",), there.now + 5 * SECOND, 9)) == 2
+    with writing(there.engine) as db:
+        assert outbox.recover(db, there.now + outbox.LEASE) == 0
+        assert outbox.recover(db, there.now + outbox.LEASE + 10 * SECOND) == 2
+    assert there.status(made.id) == {"intended": 2, "queued": 1, "uncertain": 1}
+
+
+def calling_queue(db: Any, there: Forums) -> bool:
+    from bot import invitations as calling
+
+    return calling._queue(db, there.library, ("nowhere",), there.now)
+
+
+# the table of errors
+
+ENDS: dict[Action, str] = {
+    "retry": "queued",
+    "slow": "queued",
+    "hold": "queued",
+    "template": "held",
+    "stop": "failed",
+    "permanent": "failed",
+    "pause": "failed",
+    "author": "failed",
+    "config": "queued",
+}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory):
+    """A database with one invited person whose letter is out; each case is taken back."""
+    from tests.world import world
+
+    folder = tmp_path_factory.mktemp("ledger")
+    with world(folder, f"sqlite:///{folder / 'consulta.db'}") as made:
+        there = Forums(made, folder)
+        there.guest("beto2", channel="whatsapp")
+        sent = there.invited(there.forum())
+        yield there, sent
+
+
+@pytest.mark.parametrize("code", ACTIONS)
+@pytest.mark.parametrize("way", ["answer", "callback"])
+def test_every_code_leads_where_the_table_says(ledger: Any, code: str, way: str) -> None:
+    there, sent = ledger
+    action = ACTIONS[code]
+    with there.engine.connect() as db:
+        row = db.execute(select(schema.outbox).where(schema.outbox.c.invitation_id == sent)).one()
+        letter = receipts.told_of(db, "whatsapp", row.provider_id)
+        assert letter
+        if way == "answer":
+            outcomes.unsent(db, letter, failure(code, "why"), there.now)
+        else:
+            told = Receipt("whatsapp", row.provider_id, "failed", there.now, code, "why")
+            assert outcomes.told(db, told)
+        after = db.execute(select(schema.outbox).where(schema.outbox.c.id == row.id)).one()
+        person = db.execute(select(schema.people)).one()
+        invitation = invitations.get(db, sent)
+        sender = db.execute(select(schema.senders).where(schema.senders.c.channel == "whatsapp"))
+        paused = sender.one().paused_until > there.now.timestamp()
+        db.rollback()
+    assert after.state == ENDS[action]
+    assert (person.blocked_at is not None) == (action in ("stop", "permanent"))
+    assert (invitation.paused_at is not None) == (action == "pause")
+    assert bool(invitation.alert) == (action in ("pause", "author"))
+    assert paused == (action in ("slow", "config"))
+    if action == "hold":
+        assert after.due >= there.now + DAY - SECOND
+
+
+def test_every_action_has_its_row() -> None:
+    assert set(ENDS) == set(get_args(Action))
+
+
+def test_a_status_callback_may_come_before_its_message_is_known(there: Forums) -> None:
+    there.guest("beto2", channel="whatsapp")
+    early = Receipt("whatsapp", "SM" + "0" * 32, "delivered", there.now)
+    with writing(there.engine) as db:
+        assert not outcomes.told(db, early)
+    sent = there.invited(there.forum())
+    with writing(there.engine) as db:
+        mine = schema.outbox.c.invitation_id == sent
+        db.execute(update(schema.outbox).where(mine).values(provider_id="SM" + "0" * 32))
+    there.tick()
+    assert there.status(sent) == {"intended": 1, "delivered": 1}
+
+
+def test_status_callbacks_move_the_ledger_on(small: Forums) -> None:
+    small.guest("beto2", channel="whatsapp")
+    small.guest("dora2", channel="whatsapp")
+    dora = small.world.cast["dora2"]
+    small.world.twilio.fail(rest.failed_later(63024), "CreateMessage", dora)
+    sent = small.invited(small.forum())
+    client = small.world.app.test_client()
+    for callback in small.world.twilio.callbacks(read=True):
+        answer = client.post("/hooks/whatsapp", data=callback.form, headers=dict(callback.headers))
+        assert answer.status_code == 200
+    assert small.status(sent) == {"intended": 2, "read": 1, "failed": 1}
+    with reading(small.engine) as db:
+        blocked = schema.people.c.blocked_at.is_not(None)
+        assert len(db.execute(select(schema.people).where(blocked)).all()) == 1
+
+
+@pytest.mark.parametrize("error", [TryLater("x"), Uncertain("x"), Broken("x")])
+def test_what_may_be_tried_again_is_not_lost(ledger: Any, error: Exception) -> None:
+    there, sent = ledger
+    with there.engine.connect() as db:
+        row = db.execute(select(schema.outbox).where(schema.outbox.c.invitation_id == sent)).one()
+        letter = receipts.told_of(db, "whatsapp", row.provider_id)
+        outcomes.unsent(db, letter, error, there.now)
+        found = invitations.status(db, sent)
+        db.rollback()
+    assert found["queued"] + found["uncertain"] == found["intended"] == 1
+
+
+def test_the_delivery_ends_when_told(small: Forums) -> None:
+    async def go() -> None:
+        stop = asyncio.Event()
+        stop.set()
+        bell = delivery.Bell()
+        await delivery.work(replace(small.post, bell=bell, settled=[], taken=[]), stop)
+
+    asyncio.run(go())

@@ -1,0 +1,350 @@
+"""Invitations: whom they reach, when they go out, and a ledger whose sums always agree."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select, update
+
+from bot import invitations as calling
+from bot import timing
+from bot.cli import main
+from bot.invitations import PlanError
+from storage import invitations, people, schema
+from storage.database import reading, writing
+from tests.forum_world import ASKED, DAY, HOUR, WATER, Forums
+from tests.world import World
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def there(world: World, tmp_path: Path) -> Forums:
+    return Forums(world, tmp_path)
+
+
+@pytest.fixture
+def small(small_world: World, tmp_path: Path) -> Forums:
+    return Forums(small_world, tmp_path)
+
+
+def test_only_those_who_consented_and_have_not_stopped_or_blocked_are_reached(
+    there: Forums,
+) -> None:
+    for name in ("eva", "fito", "gina", "hugo", "ines"):
+        there.guest(name, municipality="31050")
+    with reading(there.engine) as db:
+        ids = list(db.scalars(select(schema.people.c.id).order_by(schema.people.c.id)))
+    there.consents(ids[1], given=False)
+    there.consents(ids[1], given=True)  # the last word counts
+    there.consents(ids[2], given=False)
+    with writing(there.engine) as db:
+        people.stop(db, ids[3], there.now)
+        people.block(db, ids[4], there.now)
+    made, reach = there.plan(there.forum())
+    assert reach.total == made.reach == 2
+    assert dict(reach.municipality) == {"31050": 2}
+    assert dict(reach.left_out) == {
+        "no consent": 1,
+        "the person asked us to stop": 1,
+        "the person blocked us": 1,
+    }
+    there.tick()
+    assert there.status(made.id) == {
+        "intended": 4,
+        "sent": 2,
+        "skipped": {"the person asked us to stop": 1, "the person blocked us": 1},
+    }
+    assert there.world.told("gina") == []
+
+
+def test_whoever_stops_before_it_goes_out_is_skipped(there: Forums) -> None:
+    there.guest("eva")
+    there.guest("fito")
+    made, _ = there.plan(there.forum(), at=there.now, spread=HOUR)
+    with writing(there.engine) as db:
+        db.execute(update(schema.invitations).values(paused_at=None))
+    there.world.says("fito", "baja")
+    there.tick(after=2 * HOUR)
+    assert there.status(made.id) == {
+        "intended": 2, "sent": 1, "skipped": {"the person asked us to stop": 1},
+    }  # fmt: skip
+
+
+def test_nobody_is_invited_twice_however_often_it_is_queued(there: Forums) -> None:
+    there.guest("eva")
+    sent = there.invited(there.forum())
+    with writing(there.engine) as db:
+        invitations.change(db, sent, state="queueing", cursor=0)
+    there.tick()
+    assert there.status(sent) == {"intended": 1, "sent": 1}
+    assert there.world.told("eva") == [ASKED]
+
+
+def test_it_waits_for_its_time(small: Forums) -> None:
+    small.guest("eva")
+    made, _ = small.plan(small.forum(), at=small.now + 2 * HOUR)
+    small.tick()
+    assert small.status(made.id) == {}
+    small.tick(after=2 * HOUR)
+    assert small.status(made.id) == {"intended": 1, "sent": 1}
+
+
+def test_what_would_begin_at_night_waits_for_the_morning(small: Forums) -> None:
+    small.guest("eva")
+    night = timing.aware(datetime(2027, 6, 29, 23, 30))  # noqa: DTZ001 - as clocks in Mérida show
+    made, _ = small.plan(small.forum(), at=night)
+    assert timing.shown(made.due) == "2027-06-30 08:00"
+    small.tick(after=night - small.now + HOUR)
+    assert small.world.told("eva") == []
+    small.tick(after=8 * HOUR)
+    assert small.world.told("eva") == [ASKED]
+
+
+def test_what_is_still_queued_at_night_waits_too(small: Forums) -> None:
+    small.guest("eva")
+    made, _ = small.plan(small.forum())
+    small.world.clock.advance(14 * HOUR)
+    with reading(small.engine) as db:
+        assert timing.quiet(small.now), db
+    small.tick_only()
+    assert small.status(made.id) == {"intended": 1, "queued": 1}
+    small.world.clock.advance(10 * HOUR)
+    small.tick()
+    assert small.status(made.id) == {"intended": 1, "sent": 1}
+
+
+def test_past_its_last_sensible_moment_it_is_missed_never_late(there: Forums) -> None:
+    there.guest("eva")
+    made, _ = there.plan(there.forum(), at=there.now + HOUR, until=there.now + 2 * HOUR)
+    there.tick(after=5 * HOUR)
+    there.tick()
+    assert there.world.told("eva") == []
+    assert there.status(made.id) == {"intended": 1, "missed": 1}
+
+
+def test_an_invitation_after_the_forum_cannot_be_planned(small: Forums) -> None:
+    forum = small.forum()
+    with pytest.raises(PlanError, match="it makes sense only until 2027-07-10 09:00"):
+        small.plan(forum, at=forum.plan.starts_at)
+    small.cancelled(forum)
+    with pytest.raises(PlanError, match="is cancelled"):
+        small.plan(calling.forums.get(small.engine.connect(), forum.id), at=small.now)
+
+
+def test_a_spread_invitation_goes_out_bit_by_bit(small: Forums) -> None:
+    for number in range(10):
+        small.guest(f"guest{number}")
+    made, _ = small.plan(small.forum(), spread=10 * HOUR)
+    small.tick_only()
+    small.world.clock.advance(5 * HOUR)
+    small.wait_for(made.id, 5, 7)
+    small.world.clock.advance(5 * HOUR)
+    small.wait_for(made.id, 10, 10)
+
+
+def test_it_is_paused_resumed_and_cancelled_while_it_runs(small: Forums) -> None:
+    small.guest("eva")
+    small.guest("fito")
+    forum = small.forum()
+    made, _ = small.plan(forum, spread=2 * HOUR)
+    small.tick_only()
+    small.wait_for(made.id, 1, 1)
+    with writing(small.engine) as db:
+        invitations.pause(db, made.id, small.now)
+    small.world.clock.advance(3 * HOUR)
+    small.tick_only()
+    assert small.status(made.id) == {"intended": 2, "sent": 1, "queued": 1}
+    with writing(small.engine) as db:
+        invitations.pause(db, made.id, None)
+    small.tick()
+    assert small.status(made.id) == {"intended": 2, "sent": 2}
+    again, _ = small.plan(forum, at=small.now, spread=2 * HOUR)
+    small.tick_only()
+    small.wait_for(again.id, 1, 1)
+    with writing(small.engine) as db:
+        invitations.cancel(db, again.id)
+    assert small.status(again.id) == {
+        "intended": 2, "sent": 1, "skipped": {"the invitation was cancelled": 1},
+    }  # fmt: skip
+
+
+def test_who_has_answered_is_not_asked_again(small: Forums) -> None:
+    small.guest("eva")
+    forum = small.forum()
+    small.invited(forum)
+    small.world.answers_until("eva", "2")
+    again = small.invited(forum)
+    assert small.status(again) == {
+        "intended": 1, "skipped": {"the person has answered already": 1},
+    }  # fmt: skip
+
+
+def test_outside_whatsapps_window_it_is_held_until_the_person_writes(there: Forums) -> None:
+    there.guest("beto2", channel="whatsapp", heard_at=there.now - 2 * DAY)
+    forum = there.forum()
+    sent = there.invited(forum)
+    assert there.status(sent) == {"intended": 1, "held": 1}
+    assert there.world.told("beto2") == []
+    told = there.world.says("beto2", "hola")
+    assert ASKED in told
+    assert there.status(sent) == {"intended": 1, "sent": 1}
+    there.world.says("beto2", "sí voy")
+    assert there.attendance(forum) == {"yes": 1}
+
+
+def test_outside_the_window_a_template_asks_first(there: Forums) -> None:
+    template = "HX" + "0" * 31 + "1"
+    there.world.twilio.contents[template] = {
+        "sid": template,
+        "types": {"twilio/quick-reply": {
+            "body": "Foro {{1}}, {{2}}. ¿Te mandamos la invitación?",
+            "actions": [{"type": "QUICK_REPLY", "title": "Sí", "id": "ver"}],
+        }},
+    }  # fmt: skip
+    there.world.twilio.approve(template)
+    there.guest("beto2", channel="whatsapp", heard_at=there.now - 2 * DAY)
+    forum = there.forum()
+    sent = there.invited(forum, template=template)
+    assert there.status(sent) == {"intended": 1, "held": 1}
+    [call] = there.world.twilio.called("CreateMessage")
+    assert call.fields["ContentSid"] == template
+    assert json.loads(call.fields["ContentVariables"])["1"] == "Agua y servicios en el oriente"
+    there.world.told("beto2")
+    assert there.world.says("beto2", "sí") == [ASKED]
+    assert there.status(sent) == {"intended": 1, "sent": 1}
+    assert there.attendance(forum) == {}
+    there.world.says("beto2", "sí")
+    assert there.attendance(forum) == {"yes": 1}
+
+
+def test_whoever_declines_the_template_gets_no_invitation(small: Forums) -> None:
+    template = "HX" + "0" * 31 + "2"
+    small.world.twilio.contents[template] = {
+        "sid": template, "types": {"twilio/text": {"body": "Foro {{1}}, {{2}}. ¿La quieres?"}},
+    }  # fmt: skip
+    small.world.twilio.approve(template)
+    small.guest("beto2", channel="whatsapp", heard_at=small.now - 2 * DAY)
+    sent = small.invited(small.forum(), template=template)
+    small.world.told("beto2")
+    assert small.world.says("beto2", "no") == [
+        "Está bien, no te mandamos la invitación. Gracias por avisar."
+    ]
+    assert small.status(sent) == {
+        "intended": 1, "skipped": {"the person did not want the invitation": 1},
+    }  # fmt: skip
+
+
+def test_a_person_on_a_channel_that_is_off_is_accounted_for(small: Forums) -> None:
+    small.guest("eva", channel="sms")
+    sent = small.invited(small.forum())
+    assert small.status(sent) == {"intended": 1, "skipped": {"the channel is off": 1}}
+
+
+# from the terminal
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A command, its exit code, and its output as JSON if it is that."""
+    monkeypatch.setenv("CONSULTA_DATA", str(tmp_path / "data"))
+
+    def call(*words: str, code: int = 0):
+        done = CliRunner().invoke(main, [*words])
+        assert done.exit_code == code, done.output
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.output
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "agua.toml"
+    text = WATER.replace("2027", str(datetime.now().year + 1))  # noqa: DTZ005 - only the year
+    path.write_text(text.format(capacity="capacity = 80"), encoding="utf-8")
+    return path
+
+
+def test_the_contract_of_the_commands(run, file: Path) -> None:
+    assert run("forum", "add", str(file), "--json") == {"forum": 1}
+    planned = run("invite", "plan", "1", "--at", "+2h", "--segment", "language=yua", "--json")
+    assert planned == {"invitation": 4, "reach": 0}
+    assert run("invite", "status", "4", "--json") == {
+        "intended": 0, "queued": 0, "leased": 0, "sent": 0, "delivered": 0, "read": 0,
+        "failed": 0, "uncertain": 0, "held": 0, "missed": 0, "skipped": {},
+    }  # fmt: skip
+    assert run("forum", "attendance", "agua", "--json") == {
+        "yes": 0, "no": 0, "maybe": 0, "waiting": 0, "companions": 0,
+    }  # fmt: skip
+    assert run("invite", "pause", "4", "--json")["state"] == "paused"
+    assert run("invite", "resume", "4", "--json")["state"] == "planned"
+    assert run("invite", "cancel", "4", "--json")["state"] == "cancelled"
+    assert [one["purpose"] for one in run("invite", "list", "agua", "--json")].count("reminder")
+    assert run("forum", "show", "agua", "--json")["capacity"] == 80
+    assert "Agua y servicios" in run("invite", "preview", "4")
+    assert run("invite", "resend-uncertain", "4", "--json") == {"resent": 0}
+    assert run("forum", "cancel", "agua", "--json") == {"forum": 1, "state": "cancelled"}
+
+
+def test_errors_are_one_line_that_says_what_to_do(run, file: Path) -> None:
+    run("forum", "add", str(file))
+    assert "There is a forum 'agua' already" in run("forum", "add", str(file), code=2)
+    assert "Write it as 2027-08-14T10:00" in run("invite", "plan", "1", "--at", "pronto", code=2)
+    assert "There is no forum 9" in run("invite", "plan", "9", "--at", "now", code=2)
+    wrong = ("invite", "plan", "1", "--at", "+1h", "--segment", "lengua=yua")
+    assert "People have no 'lengua'" in run(*wrong, code=2)
+    file.write_text(file.read_text().replace("thematic", "party"))
+    assert "There is no kind 'party'" in run("forum", "change", "1", str(file), code=1)
+    file.write_text("kind = ")
+    assert "this is no TOML" in run("forum", "change", "1", str(file), code=1)
+
+
+def test_the_qr_code_for_the_door_is_written(run, file: Path, tmp_path: Path) -> None:
+    run("forum", "add", str(file))
+    made = run(
+        "forum", "qr", "agua", str(tmp_path / "puerta.svg"), "--bot", "consulta_bot", "--json"
+    )
+    assert made["link"].startswith("https://t.me/consulta_bot?start=puerta-")
+    assert (tmp_path / "puerta.svg").read_bytes().startswith(b"<?xml")
+
+
+# times
+
+
+@pytest.mark.parametrize(
+    ("starts", "before", "due"),
+    [
+        ("2027-07-10 10:00", 2 * DAY, "2027-07-08 10:00"),
+        ("2027-07-10 10:00", 2 * HOUR, "2027-07-10 08:00"),
+        ("2027-07-10 09:00", 2 * HOUR, "2027-07-10 08:00"),
+        ("2027-07-10 08:30", 2 * HOUR, "2027-07-09 20:00"),
+        ("2027-07-10 22:30", 2 * DAY, "2027-07-09 08:00"),
+    ],
+)
+def test_reminders_do_not_wake_anybody(starts: str, before: timedelta, due: str) -> None:
+    moment = timing.read(starts, timing.aware(datetime(2027, 1, 1)))  # noqa: DTZ001 - Mérida
+    assert timing.shown(timing.reminder(moment, before)) == due
+
+
+def test_times_are_read_as_clocks_in_merida_show_them() -> None:
+    now = timing.read("2027-07-10T10:00", timing.aware(datetime(2027, 1, 1)))  # noqa: DTZ001
+    assert now.isoformat() == "2027-07-10T16:00:00+00:00"
+    assert timing.read("+30m", now) == now + 30 * MINUTE
+    assert timing.read("2027-07-10T10:00Z", now).hour == 10
+    with pytest.raises(ValueError, match="is no time"):
+        timing.read("mañana", now)
+
+
+def test_the_count_of_everything_is_in_the_ledger(small: Forums) -> None:
+    small.guest("eva")
+    sent = small.invited(small.forum())
+    with reading(small.engine) as db:
+        rows = db.scalar(select(func.count()).where(schema.outbox.c.invitation_id == sent))
+    assert rows == small.status(sent)["intended"]
