@@ -21,7 +21,16 @@ OWN_LINK = re.compile(r"/mis-datos/[\w-]+")
 LONG_NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")  # also as people write it: 999 111 22 33
 SHORTEST_NUMBER = 7  # digits: the shortest id of a Telegram chat that is a person's
 AS_THEY_ARE = ("timestamp", "level", "logger")
-QUIET = ("httpx", "httpcore", "twilio", "apscheduler", "granian.access", "werkzeug", "asyncio")
+QUIET = (
+    "alembic",
+    "httpx",
+    "httpcore",
+    "twilio",
+    "apscheduler",
+    "granian.access",
+    "werkzeug",
+    "asyncio",
+)
 
 Event = MutableMapping[str, Any]
 

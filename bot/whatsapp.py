@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -385,12 +386,23 @@ def _onward(url: str, location: str) -> str:
     """Where a redirect leads. What was asked for in secret is not fetched in the open."""
     try:
         onward = urljoin(url, location)
-        safe = urlsplit(onward).scheme in ("https", urlsplit(url).scheme)
+        there, here = urlsplit(onward), urlsplit(url)
+        outside = there.hostname == here.hostname or _public(there.hostname or "")
+        safe = outside and there.scheme in ("https", here.scheme)
     except ValueError:
         safe = False
     if not safe:
         raise Refused("the file is not at a safe address")
     return onward
+
+
+def _public(host: str) -> bool:
+    """Whether this is a name in the world: an address or a bare name may be one of our own."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host.rstrip(".") and not host.endswith((".local", ".internal", ".localhost"))
+    return False
 
 
 def _sid(given: Any) -> str:
