@@ -26,7 +26,8 @@ KEY = "una clave de prueba"
 PER_PERSON = 15  # answers
 ROUNDS = 5
 PAGES = ("/hoy", "/hoy/ahora", "/plan", "/cuestionarios", "/cuestionarios/consulta/1",
-         "/participacion", "/participacion/preguntas", "/mensajes", "/derechos", "/foros", "/cuentas", "/bitacora")  # fmt: skip
+         "/participacion", "/participacion/preguntas", "/mensajes",
+         "/derechos", "/foros", "/cuentas", "/bitacora")  # fmt: skip
 QUESTIONS = (
     *("idioma", "consiente", "edad_rango", "municipio", "localidad", "consiente_sensible"),
     *("sexo_genero", "habla_maya", "temas", "prioridad", "problema", "causa_info", "solucion"),
