@@ -27,12 +27,11 @@ from telegram import (
 )
 from telegram import Message as Said
 from telegram.helpers import create_deep_linked_url
-from telegram.request import BaseRequest
 
 from bot import shape
 from bot.channel import Broken, File, Gone, Refused, SendError, TryLater, Uncertain
 from bot.http import Pool
-from bot.telegram_http import LARGEST_FILE, MALFORMED, Plain, Request, explained
+from bot.telegram_http import LARGEST_FILE, MALFORMED, Request, explained
 from dialogs.values import Choice, Inbound, Kind, Media, Message
 
 log = structlog.get_logger()
@@ -216,7 +215,7 @@ class Telegram:
         token: str,
         api: str = API,
         media: Path = Path(),
-        request: BaseRequest | None = None,
+        request: Request | None = None,
     ) -> None:
         """`media` is the folder of the recordings that messages name."""
         base = api.rstrip("/")
@@ -271,7 +270,7 @@ class Telegram:
         if markup:
             fields["reply_markup"] = markup
         with explained():
-            said: Any = await self._request.post(self._send_message, Plain(fields))
+            said = await self._request.say(self._send_message, fields)
             return str(said["message_id"])
 
     async def _edit(
