@@ -18,6 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORM = ROOT / "dialogs" / "forms" / "consulta.md"
 BLOCKS = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
 COMMANDS = [line.partition("#")[0].strip() for line in BLOCKS.splitlines()]
+FORUM = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
 NAMED = sorted({found.strip() for found in re.findall(r"`consulta ([a-z][a-z -]*)", README)})
 
 
@@ -55,6 +56,7 @@ def test_the_organizers_commands_run_in_their_order(
     made = runner.invoke(main, ["form", "xlsx", str(FORM), "mi_cuestionario.xlsx"])
     assert made.exit_code == 0, made.output
     (tmp_path / "municipios.csv").write_bytes((FORM.parent / "municipios.csv").read_bytes())
+    (tmp_path / "foro.toml").write_text(FORUM, encoding="utf-8")
     ran = [shlex.split(line)[1:] for line in COMMANDS if line.startswith("consulta ")]
     assert len(ran) >= 5
     for words in ran:
