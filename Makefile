@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench lock clean
+.PHONY: demo test check format bench lock audit clean
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/consulta demo
@@ -46,6 +46,11 @@ lock:
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml build.in -o requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra dev build.in -c requirements.txt -o requirements-dev.txt
 	@rm -rf .venv-lock
+
+# known vulnerabilities of the pinned packages; it asks the network, so it is not part of the checks
+audit:
+	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
+	@.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.txt; status=$$?; rm -rf .venv-audit; exit $$status
 
 clean:
 	@rm -rf $(VENV) .venv-lock build *.egg-info

@@ -14,8 +14,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
 from storage import schema
 from storage.database import vault_of
@@ -199,6 +200,23 @@ def returned(db: Connection, after: int = 0) -> tuple[list[int], int]:
         if who in stones and row.created_at < stones[who]:
             found.append(row.id)
     return found, rows[-1].id if len(rows) == BATCH else 0
+
+
+# what a human being has still to see to
+
+
+def pending(db: Connection, limit: int = 100) -> list[Row[Any]]:
+    """Erasures after which copies and lists outside of here have to be looked through."""
+    open_ = (erasures.c.pending.is_not(None), erasures.c.settled_at.is_(None))
+    return list(db.execute(select(erasures).where(*open_).order_by(erasures.c.at).limit(limit)))
+
+
+def settle(db: Connection, number: int, at: datetime) -> str | None:
+    """Somebody saw to it; the folio, or None if there is no such erasure."""
+    mine = erasures.c.id == number
+    db.execute(update(erasures).where(mine, erasures.c.settled_at.is_(None)).values(settled_at=at))
+    found: str | None = db.scalar(select(erasures.c.folio).where(mine))
+    return found
 
 
 # afterwards

@@ -203,6 +203,11 @@ def test_who_completed_is_told_that_a_person_looks_at_copies(small_world: World)
     assert "20 días hábiles" in of(told)
     with reading(small_world.parts.engine) as db:
         assert db.scalar(select(schema.erasures.c.pending)) == erasing.COPIES
+        [row] = erasing.pending(db)
+        assert row.folio in of(told)
+    with writing(small_world.parts.engine) as db:
+        assert erasing.settle(db, row.id, small_world.clock()) == row.folio
+        assert erasing.pending(db) == []
 
 
 def test_a_copy_that_is_put_back_does_not_bring_anybody_back(

@@ -10,14 +10,15 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
-from storage import reports, schema
+from storage import erasing, reports, schema
 from storage.database import reading, writing
 from webhooks import spoken, workdays
 from webhooks.access import allowed, note, parts
 
 blueprint = Blueprint("rights", __name__, url_prefix="/derechos")
 
-KINDS = {"access": "Ver sus datos", "erasure": "Borrar sus datos", "rectification": "Corregir"}
+KINDS = {"access": "Ver sus datos", "erasure": "Borrar sus datos", "rectification": "Corregir",
+         "copies": "Quitar de copias y listas lo de quien borró sus datos"}  # fmt: skip
 SOON = 5  # working days
 
 
@@ -45,11 +46,13 @@ class Claim:
 def page() -> str:
     today = spoken.local(parts().clock()).date()
     with reading(parts().engine) as db:
+        erased = erasing.pending(db)
         waiting, done = reports.rights(db, settled=False), reports.rights(db, settled=True)
         folios = reports.folios(db, [row.person_id for row in (*waiting, *done)])
     return render_template(
         "rights.html",
         waiting=[_claim(row, folios, today) for row in waiting],
+        erased=[_copies(row, today) for row in erased],
         done=[_claim(row, folios, today) for row in done],
         within=workdays.ANSWER_WITHIN,
     )
@@ -69,6 +72,26 @@ def _claim(row: Any, folios: dict[int, list[str]], today: date) -> Claim:
         left=workdays.between(today, until),
         settled_at=row.settled_at,
     )
+
+
+def _copies(row: Any, today: date) -> Claim:
+    """Somebody who is erased already: only the folio is left of them."""
+    until = workdays.after(spoken.local(row.at).date(), workdays.ANSWER_WITHIN)
+    left = workdays.between(today, until)
+    return Claim(row.id, KINDS["copies"], (row.folio,), "", row.channel, row.at, until, left, None)
+
+
+@blueprint.post("/borrado/<int:number>")
+@allowed("organizer")
+def settle_copies(number: int) -> Response:
+    """Nothing of somebody who was erased is left in copies and on lists."""
+    with writing(parts().engine) as db:
+        folio = erasing.settle(db, number, parts().clock())
+        if folio is None:
+            abort(404)
+        note(db, "atendió un derecho", f"{folio} · {KINDS['copies']}")
+    flash("Anotado: la solicitud quedó atendida.")
+    return redirect(url_for("rights.page"))
 
 
 @blueprint.post("/<int:number>")
