@@ -18,7 +18,7 @@ from dialogs.state import End, Keep
 from dialogs.submissions import Held, Submission
 from dialogs.values import Inbound
 from dialogs.walking import Library
-from storage import answers, people, schema
+from storage import answers, erasing, people, schema
 
 CHANNEL = "import"  # nobody is written to on it
 FACILITATOR = "facilitador"  # a form that names one was held by a person, face to face
@@ -64,7 +64,7 @@ def _store(db: Connection, held: Held, script: Script, now: datetime, rng: Rando
         ["channel", "provider_id"],
         {"channel": CHANNEL, "provider_id": who[:128], "at": now, "state": "done"},
     )
-    if not noted:
+    if not noted or erasing.is_erased(db, CHANNEL, who, at):
         return False
     person = people.hear(db, inbound, rng)
     people.stop(db, person.id, at)

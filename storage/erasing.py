@@ -26,6 +26,7 @@ REPEATED = timedelta(days=2)  # so long a provider may repeat a call that was an
 SHELL = timedelta(hours=1)  # for the last message to go out; usually it takes a second
 BATCH = 500  # people looked at in one transaction
 CHAT = "chat"  # whose ids of calls hold the identity
+IMPORT = "import"  # a file may be read in again whenever
 COPIES = "copies"  # what was handed out before, and lists on paper: a person has to see to it
 people, inbox, outbox, media = schema.people, schema.inbox, schema.outbox, schema.media
 erasures, doomed, passes = schema.erasures, schema.doomed_files, schema.responses
@@ -61,7 +62,7 @@ def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> Eras
     address = vault.open("people.address", person.address)
     folio = folio or _folio(db, person_id) or secrets.token_hex(3).upper()
     pending = COPIES if _may_be_elsewhere(db, person_id) else None
-    _count(db, person_id)
+    count(db, person_id)
     _doom_files(db, person_id)
     _forget_calls(db, person_id, at)
     if person.channel == CHAT:
@@ -107,7 +108,8 @@ def _may_be_elsewhere(db: Connection, person_id: int) -> bool:
     return bool(db.scalar(select(or_(done, came))))
 
 
-def _count(db: Connection, person_id: int) -> None:
+def count(db: Connection, person_id: int) -> None:
+    """Add the passes of a person through forms to the anonymous count."""
     keys = (passes.c.form, passes.c.version, passes.c.mode, passes.c.state)
     mine = select(*keys, func.count().label("n")).where(passes.c.person_id == person_id)
     names = [key.name for key in keys]
@@ -136,7 +138,7 @@ def doom(db: Connection, name: str, *, but: int = 0) -> None:
 def _forget_calls(db: Connection, person_id: int, at: datetime) -> None:
     """Of the provider's calls only the ids of the last days stay: they may be repeated."""
     mine = inbox.c.person_id == person_id
-    old = inbox.c.at < at - REPEATED
+    old = and_(inbox.c.at < at - REPEATED, inbox.c.channel != IMPORT)
     db.execute(delete(inbox).where(mine, or_(old, inbox.c.channel == CHAT)))
     bare = {"person_id": None, "raw": None, "error": None, "state": "done"}
     db.execute(update(inbox).where(mine).values(bare))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, and_, select
 
 from storage import schema
 from storage.database import vault_of
@@ -84,11 +85,30 @@ def facts_of(db: Connection, person_id: int) -> dict[str, Any]:
         "stopped_at": row.stopped_at and row.stopped_at.isoformat(),
         "folios": list(db.scalars(select(passes.c.folio).where(passes.c.person_id == person_id))),
         "consents": [
-            {"kind": one.kind, "given": one.given, "at": one.at.isoformat()}
-            for one in db.execute(select(consents).where(consents.c.person_id == person_id))
+            _consent(db, one)
+            for one in db.execute(select(consents).where(consents.c.person_id == person_id)).all()
         ],
         "requests": [
             {"kind": one.kind, "at": one.at.isoformat()}
             for one in db.execute(select(requests).where(requests.c.person_id == person_id))
         ],
+    }
+
+
+def _consent(db: Connection, row: Any) -> dict[str, Any]:
+    """A line of the ledger, with the hash of the text that was shown: versions never change."""
+    forms, files = schema.forms, schema.form_files
+    same = (files.c.form == forms.c.name, files.c.version == forms.c.version)
+    shown = select(files.c.content).join(forms, and_(*same, files.c.file == forms.c.file))
+    content = db.scalar(shown.where(forms.c.name == row.form, forms.c.version == row.version))
+    return {
+        "kind": row.kind,
+        "given": row.given,
+        "form": row.form,
+        "version": row.version,
+        "notice_sha256": hashlib.sha256(content or b"").hexdigest(),
+        "language": row.language,
+        "channel": row.channel,
+        "words": vault_of(db).show("consents.words", row.words),
+        "at": row.at.isoformat(),
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, and_, delete, exists, or_, select
+from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select
 
-from storage import rights, schema
+from storage import erasing, rights, schema
 from storage.rights import EXPIRED
 
 BATCH = 500  # rows in one transaction
@@ -22,9 +22,11 @@ KEPT: Mapping[str, timedelta] = {
     "sign_ins": timedelta(days=2),  # failed ones; they are counted for an hour
     "audit": timedelta(days=730),  # what organizers did
 }
+IMPORT = "import"  # the channel of what is read in from files
 OVER = ("sent", "delivered", "read", "failed", "uncertain", "skipped", "missed")
 outbox, inbox, people, media = schema.outbox, schema.inbox, schema.people, schema.media
-consents, requests, answers = schema.consents, schema.requests, schema.answers
+consents, requests = schema.consents, schema.requests
+answers, passes = schema.answers, schema.responses
 
 
 def sweep(db: Connection, now: datetime) -> int:
@@ -39,7 +41,9 @@ def _messages(db: Connection, before: datetime) -> int:
 
 
 def _calls(db: Connection, before: datetime) -> int:
-    return _remove(db, inbox, and_(inbox.c.state == "done", inbox.c.at < before))
+    """What was read in from files stays known: the same file may come again in a year."""
+    called = and_(inbox.c.state == "done", inbox.c.channel != IMPORT)
+    return _remove(db, inbox, and_(called, inbox.c.at < before))
 
 
 def _failed_calls(db: Connection, before: datetime) -> int:
@@ -60,13 +64,21 @@ def _voices(db: Connection, before: datetime) -> int:
 
 
 def _strangers(db: Connection, before: datetime) -> int:
-    """Not those who asked us to stop: we have to know them so as not to write."""
+    """Who said nothing but a language, or no. Not those who asked us to stop: we have to know
+    them so as not to write."""
+    mine = passes.c.person_id == people.c.id
+    done = exists().where(mine, passes.c.state == "completed")
+    said = select(func.count()).select_from(answers).join(passes).where(mine).correlate(people)
     agreed = exists().where(consents.c.person_id == people.c.id, consents.c.given)
     asked = exists().where(requests.c.person_id == people.c.id)
+    coming = exists().where(schema.rsvps.c.person_id == people.c.id)
     silent = and_(people.c.heard_at < before, people.c.stopped_at.is_(None))
-    old = select(people.c.id).where(silent, ~agreed, ~asked).limit(BATCH)
+    nothing = and_(~done, ~agreed, ~asked, ~coming, said.scalar_subquery() <= 1)
+    old = select(people.c.id).where(silent, people.c.role == "citizen", nothing).limit(BATCH)
     found = db.scalars(old).all()
     if found:
+        for person_id in found:
+            erasing.count(db, person_id)
         db.execute(delete(outbox).where(outbox.c.person_id.in_(found)))
         db.execute(delete(people).where(people.c.id.in_(found)))
     return len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from bot import erasure, wiring
-from dialogs import stopping
+from dialogs import script, stopping
 from storage import erasing, schema
 from storage.database import reading, writing
 from tests.world import PATIENCE, World
@@ -120,6 +121,10 @@ def test_people_read_what_is_known_and_take_it_with_them(small_world: World) -> 
     known = client.post(f"{link(told)}/datos.json").get_json()
     assert known["address"] == "whatsapp:+5219991112233"
     assert {row["question"] for row in known["answers"]} > {"municipio", "habla_maya"}
+    [given, _] = known["consents"]
+    form = Path(script.__file__).with_name("forms") / "consulta.md"
+    assert given["notice_sha256"] == hashlib.sha256(form.read_bytes()).hexdigest()
+    assert (given["kind"], given["channel"], given["words"]) == ("answer", "whatsapp", "si")
     rows = client.post(f"{link(told)}/datos.csv").get_data(as_text=True).splitlines()
     assert len(rows) == len(known["answers"]) + 1
 
