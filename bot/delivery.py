@@ -39,6 +39,7 @@ IN_FLIGHT = 256  # leased at once: those that wait for their slots, and those un
 IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
 SOON = timedelta(milliseconds=20)
 BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
+HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
 SECOND = 1.01  # and what is counted as one: a message may be quicker than the one before it
 LOOKED_UP = 20  # messages of unknown fate at a time
@@ -112,6 +113,7 @@ class Post:
     running: set[asyncio.Task[None]] = field(default_factory=set)
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
+    handing: list[tuple[int, asyncio.Future[bool]]] = field(default_factory=list)
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
 
@@ -270,6 +272,10 @@ async def _finish(post: Post, work: Awaitable[None]) -> None:
 async def _deliver(post: Post, ready: Ready) -> None:
     """Send one letter in its turn, and note what is to be written of it."""
     letter = ready.letter
+    if letter.invitation_id:
+        await _sleep_until(post, ready.moment - HANDING)
+        if not await _handed_over(post, letter):
+            return  # somebody else has it by now
     if ready.moment:
         await _sleep_until(post, ready.moment)
         pace, rate = post.paces[letter.channel], post.rates[letter.channel]
@@ -287,6 +293,31 @@ async def _deliver(post: Post, ready: Ready) -> None:
         _note(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
     else:
         _noted(post, ready, provider_id)
+
+
+async def _handed_over(post: Post, letter: Letter) -> bool:
+    """Have it written, before it is sent, that an invitation goes out: together with others."""
+    future = asyncio.get_running_loop().create_future()
+    post.handing.append((letter.id, future))
+    if len(post.handing) == 1:
+        await asyncio.sleep(HANDING / 2)
+        batch, post.handing = post.handing, []
+        mine: set[int] = set()
+        try:
+            mine = await asyncio.to_thread(_hand_over, post, [id_ for id_, _ in batch])
+        finally:  # whatever happens, nobody waits for ever
+            for id_, waiting in batch:
+                waiting.set_result(id_ in mine)
+    return bool(await future)
+
+
+def _hand_over(post: Post, ids: Sequence[int]) -> set[int]:
+    try:
+        with writing(post.engine) as db:
+            return outbox.hand_over(db, ids, post.clock())
+    except OperationalError as error:
+        log.warning("the database is away: nothing is sent", error=type(error.orig).__name__)
+        return set()
 
 
 async def _send(post: Post, ready: Ready) -> str:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -39,6 +40,11 @@ from storage.schema import Moment
 REPLY, BROADCAST = 0, 1  # lanes: what answers a person goes before what calls many
 LEASE = timedelta(seconds=60)  # longer than any provider is waited for
 APART = timedelta(seconds=1)  # between what calls many and anything else to the same person
+UNSENT: dict[str, Any] = {
+    "state": "queued",
+    "attempts": schema.outbox.c.attempts - 1,
+    "attempted_at": None,
+}
 STOPPED = "the person asked us to stop"
 BLOCKED = "the person blocked us"
 TOO_LATE = "the last sensible moment has passed"
@@ -163,7 +169,7 @@ LEASED = (
     .values(
         state="leased",
         leased_until=bindparam("until"),
-        attempted_at=bindparam("now"),
+        attempted_at=case((outbox.c.invitation_id.is_(None), bindparam("now", type_=Moment()))),
         attempts=outbox.c.attempts + 1,
     )
 )
@@ -202,6 +208,27 @@ def _leased(db: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Let
         ids = [each.id for each in letters]
         db.execute(LEASED, {"ids": ids, "until": now + LEASE, "now": now})
     return letters
+
+
+HANDED = (
+    update(outbox)
+    .where(
+        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        outbox.c.state == "leased",
+        outbox.c.attempted_at.is_(None),
+        outbox.c.leased_until > bindparam("now"),
+    )
+    .values(attempted_at=bindparam("now"))
+    .returning(outbox.c.id)
+)
+
+
+def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
+    """Note that these invitations go out now, before they do; which of them still are the caller's.
+
+    Of a sender that dies, what it had leased but not handed over was certainly not sent.
+    """
+    return set(db.scalars(HANDED, {"ids": list(ids), "now": now}))
 
 
 def _pointless(row: Row[Any], now: datetime) -> tuple[str, str] | None:
@@ -295,7 +322,7 @@ def later(db: Connection, letter_id: int, due: datetime, reason: str, code: str 
 
 def unsent(db: Connection, letter_id: int) -> None:
     """Back into the queue as if it had not been leased: the sender was told to wait before."""
-    _settle(db, letter_id, state="queued", attempts=outbox.c.attempts - 1)
+    _settle(db, letter_id, **UNSENT)
 
 
 def _settle(db: Connection, letter_id: int, **values: Any) -> None:
@@ -338,15 +365,18 @@ def drop(
 
 
 def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
-    """Leases whose holder died: replies are sent again, what calls many becomes uncertain."""
+    """Leases whose holder died: an invitation that was handed over may have been sent, and becomes
+    uncertain; all else goes out again."""
     over = outbox.c.state == "leased"
     if not all_:
         over = and_(over, outbox.c.leased_until < now)
     calls = outbox.c.invitation_id.is_not(None)
+    unsent = update(outbox).where(over, calls, outbox.c.attempted_at.is_(None))
+    again_ = db.execute(unsent.values(leased_until=None, **UNSENT)).rowcount
     lost = update(outbox).where(over, calls)
     lost = lost.values(state="uncertain", leased_until=None, due=now, reason="the sender died")
     again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
-    return db.execute(lost).rowcount + db.execute(again).rowcount
+    return again_ + db.execute(lost).rowcount + db.execute(again).rowcount
 
 
 def next_due(db: Connection, channels: Sequence[str]) -> datetime | None:

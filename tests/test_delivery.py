@@ -141,7 +141,10 @@ def test_a_dead_senders_invitations_are_uncertain_and_its_replies_go_again(there
             pass
         db.execute(update(schema.outbox).values(state="queued", reason=None))
         outbox.put(db, person, "nowhere", Message("hola"), there.now)
-        assert len(outbox.claim(db, ("nowhere",), there.now + 5 * SECOND, 9)) == 2
+        letters = outbox.claim(db, ("nowhere",), there.now + 5 * SECOND, 9)
+        assert [letter.invitation_id for letter in letters] == [None, made.id]
+        assert outbox.hand_over(db, [letters[1].id], there.now) == {letters[1].id}
+        assert outbox.hand_over(db, [letters[1].id], there.now) == set()
     with writing(there.engine) as db:
         assert outbox.recover(db, there.now + outbox.LEASE) == 0
         assert outbox.recover(db, there.now + outbox.LEASE + 10 * SECOND) == 2
@@ -152,6 +155,22 @@ def calling_queue(db: Any, there: Forums) -> bool:
     from bot import invitations as calling
 
     return calling._queue(db, there.library, ("nowhere",), there.now)
+
+
+def test_what_a_dead_sender_had_not_handed_over_goes_out_again(small: Forums) -> None:
+    small.guest("eva")
+    with writing(small.engine) as db:
+        db.execute(update(schema.senders).values(paused_until=4e9))
+        db.execute(update(schema.people).values(channel="nowhere"))
+    made, _ = small.plan(small.forum())
+    with writing(small.engine) as db:
+        while calling_queue(db, small):
+            pass
+        [letter] = outbox.claim(db, ("nowhere",), small.now + 5 * SECOND, 9)
+        outbox.recover(db, small.now + outbox.LEASE + 10 * SECOND)
+        late = small.now + outbox.LEASE
+        assert outbox.hand_over(db, [letter.id], late) == set()
+    assert small.status(made.id) == {"intended": 1, "queued": 1}
 
 
 # the table of errors
