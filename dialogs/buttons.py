@@ -67,6 +67,7 @@ def _pressed(talk: Talk, payload: str, library: Library) -> Pressed | None:
             return None
         now = dialog is talk.top and question.name == dialog.at
         known = now or question.name in dialog.passed
+        known = known and walking.relevant(question, dialog, library)  # not after a refusal
         return Pressed(dialog, question, script, part, now) if known else None
     return None
 

@@ -61,7 +61,7 @@ def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn
         talk, effects = push(talk, fresh, library)
         return talk, [Return(), *effects]
     if talk.top is None and not talk.closed:
-        return _first(talk, library, fresh, meant)
+        return _newcomer(talk, library, fresh, meant)
     if meant not in CONTEXTUAL:
         return COMMANDS[meant](talk, library)
     talk = replace(talk, paused=False)
@@ -96,6 +96,15 @@ def _named_exactly(talk: Talk, text: str, library: Library) -> bool:
     asked = moving.asked(talk, library)
     options = walking.options(asked[1], asked[0], library) if asked else ()
     return any(said in map(replies.plain, option.label.values()) for option in options)
+
+
+def _newcomer(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
+    """Somebody of whom nothing is known yet, and who may have asked us to stop all the same."""
+    if talk.stopped and meant != "return":
+        return talk, [moving.plain(talk, "data_none")]
+    back = [Return()] if talk.stopped else []
+    talk, effects = _first(replace(talk, stopped=False), library, fresh, meant)
+    return talk, [*back, *effects]
 
 
 def _first(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:

@@ -135,6 +135,8 @@ def _choice(dialog: Dialog, name: str, talk: Talk, library: Library) -> Choice:
 
 def fix(talk: Talk, dialog: Dialog, question: Question, library: Library) -> Turn:
     """Ask an earlier question again; its new answer replaces the old one."""
+    if question.name not in _answered(dialog, library):
+        return moving.ask_again(talk, library, say("old_button", talk.language))
     if dialog.id in {closed.id for closed in talk.closed}:
         closed = tuple(other for other in talk.closed if other.id != dialog.id)
         talk = replace(talk, closed=closed, dialogs=(*talk.dialogs, dialog))

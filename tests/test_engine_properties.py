@@ -161,3 +161,21 @@ Anybody.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestAnybody = Anybody.TestCase
+
+
+def test_after_a_refusal_no_old_button_tells_anything() -> None:
+    person = Anybody()
+    for said in ("hola", "es", "si", "1"):
+        person.hear(text=said)
+    person.hear(kind="button", payload="d1.2.1")
+    effects = person.hear(kind="button", payload="d1.4.0")
+    assert not any(isinstance(each, Keep) for each in effects)
+
+
+def test_who_says_stop_before_anything_else_may_come_back() -> None:
+    person = Anybody()
+    person.hear(text="stop")
+    assert person.talk.stopped
+    assert not person.hear(text="mis datos")[1:]
+    assert isinstance(person.hear(text="volver")[0], Return)
+    assert not person.talk.stopped
