@@ -40,6 +40,7 @@ IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
 SOON = timedelta(milliseconds=20)
 BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
+SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
 SECOND = 1.01  # and what is counted as one: a message may be quicker than the one before it
 LOOKED_UP = 20  # messages of unknown fate at a time
@@ -114,6 +115,8 @@ class Post:
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
     handing: list[tuple[int, asyncio.Future[bool]]] = field(default_factory=list)
+    mine: dict[str, float] = field(default_factory=dict)  # up to where this process took slots
+    shared: dict[str, float] = field(default_factory=dict)  # until when others are likely to send
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
 
@@ -215,6 +218,8 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     post.paces.setdefault(name, Pace())
     slots = senders.free(db, name, now, rate, room)
+    if slots.taken != post.mine.get(name):
+        post.shared[name] = now.timestamp() + SHARED
     if slots.count <= 0:
         return []
     if slots.writing:
@@ -227,6 +232,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
             used += ready.cost
     replied = any(letter.lane == outbox.REPLY for letter in letters)
     senders.take(db, name, slots, used, replied=replied)
+    post.mine[name] = slots.at(used) if used else slots.taken
     return found
 
 
@@ -278,6 +284,9 @@ async def _deliver(post: Post, ready: Ready) -> None:
             return  # somebody else has it by now
     if ready.moment:
         await _sleep_until(post, ready.moment)
+        if _too_late(post, ready):
+            post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
+            return
         pace, rate = post.paces[letter.channel], post.rates[letter.channel]
         while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
             await asyncio.sleep(wait)
@@ -293,6 +302,15 @@ async def _deliver(post: Post, ready: Ready) -> None:
         _note(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
     else:
         _noted(post, ready, provider_id)
+
+
+def _too_late(post: Post, ready: Ready) -> bool:
+    """Whether its slot has gone by while others send too: it needs another one.
+
+    Alone, a process keeps to the limit by its own pace; it cannot see what others send.
+    """
+    now = _seconds(post)
+    return post.shared.get(ready.letter.channel, 0.0) > now > ready.moment + senders.JITTER
 
 
 async def _handed_over(post: Post, letter: Letter) -> bool:

@@ -26,6 +26,7 @@ class Slots:
     apart: float
     count: int
     writing: bool = False  # whether people are answering: then a fifth is kept for replies
+    taken: float = 0.0  # up to where slots were taken before, by whomever
 
     def at(self, place: int) -> float:
         return self.first + place * self.apart
@@ -44,7 +45,7 @@ def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) 
     until = moment + AHEAD
     count = min(wanted, int((until - first) / apart) + 1) if first <= until else 0
     writing = row is not None and moment - row.replied_at < WRITING
-    return Slots(first, apart, count, writing)
+    return Slots(first, apart, count, writing, row.free_at if row else 0.0)
 
 
 def take(db: Connection, channel: str, slots: Slots, used: int, *, replied: bool = False) -> None:
