@@ -155,7 +155,7 @@ class Anybody(RuleBasedStateMachine):
 
 
 Anybody.TestCase.settings = settings(
-    max_examples=2000 if DEEP else 40,
+    max_examples=600 if DEEP else 40,
     stateful_step_count=60 if DEEP else 30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
