@@ -175,7 +175,7 @@ def test_somebody_signs_in_and_finds_their_way_with_the_keyboard_alone(open_, fa
 
 def test_today_says_what_needs_a_hand(open_, tmp_path):
     page = open_(WIDE)
-    page.get_by_text("2 conversaciones se detuvieron").wait_for()
+    page.get_by_role("heading", name="Lo que necesita una mano").wait_for()
     picture(page, "hoy", tmp_path)
     page.get_by_role("button", name="Detener").click()
     page.get_by_text("Las cifras están quietas").wait_for()
