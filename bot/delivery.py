@@ -39,6 +39,7 @@ IN_FLIGHT = 256  # leased at once: those that wait for their slots, and those un
 IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
 SOON = timedelta(milliseconds=20)
 BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
+BUSY = 8  # letters on their way: with fewer, an answer does not wait for the breath
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
@@ -152,8 +153,9 @@ async def work(post: Post, stop: asyncio.Event) -> None:
         began = time.monotonic()
         wait = await _round(post)
         await post.bell.wait(wait)
-        if rest := BREATH.total_seconds() - (time.monotonic() - began):
-            await asyncio.sleep(max(rest, 0))
+        rest = BREATH.total_seconds() - (time.monotonic() - began)
+        if rest > 0 and len(post.running) >= BUSY:
+            await asyncio.sleep(rest)
     if post.running:
         await asyncio.wait(post.running, timeout=outbox.LEASE.total_seconds())
     await _round(post, last=True)
