@@ -25,12 +25,10 @@ def facilitator() -> None:
 @told
 def facilitator_add(name: str, form: str) -> None:
     """A code for NAME. It is shown once: they write `facilitador CODE` in the chat."""
-    engine = wiring.open_database(settings_module.read())
-    with database.writing(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.writing(engine) as db:
         if forms.newest(db, form) is None:
             raise Failure(f"No questionnaire {form} has been published. Publish it first.")
         code = facilitators.add(db, name, form, SystemRandom())
-    engine.dispose()
     click.echo(f"facilitador {code[:4]}-{code[4:]}")
 
 
@@ -39,10 +37,8 @@ def facilitator_add(name: str, form: str) -> None:
 @told
 def facilitator_list(*, as_json: bool) -> None:
     """Who has a code."""
-    engine = wiring.open_database(settings_module.read())
-    with database.reading(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.reading(engine) as db:
         found = facilitators.every(db)
-    engine.dispose()
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False))
     for each in () if as_json else found:
@@ -54,10 +50,8 @@ def facilitator_list(*, as_json: bool) -> None:
 @told
 def facilitator_close(name: str) -> None:
     """NAME's codes work no more."""
-    engine = wiring.open_database(settings_module.read())
-    with database.writing(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.writing(engine) as db:
         closed = facilitators.close(db, name)
-    engine.dispose()
     if not closed:
         raise Failure(f"Nobody named {name} has a code. See: consulta facilitator list")
     click.echo(f"{name}: {closed}")

@@ -184,13 +184,12 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
             "Have them reviewed, or say so: --accept-drafts"
         )
     settings = settings_module.read()
-    engine = wiring.open_database(settings)
-    _keep_recordings(file.parent, found, settings)
-    with database.writing(engine) as db:
-        front = forms.front(db)
-        first = front is None or front[0] == found.name
-        published = forms.publish(db, file, now(), front=first)
-    engine.dispose()
+    with wiring.opened(settings) as engine:
+        _keep_recordings(file.parent, found, settings)
+        with database.writing(engine) as db:
+            front = forms.front(db)
+            first = front is None or front[0] == found.name
+            published = forms.publish(db, file, now(), front=first)
     click.echo(f"{published.name}, version {published.version}")
 
 

@@ -27,8 +27,7 @@ def import_submissions(file: Path, name: str, version: int | None, *, as_json: b
     """Take in submissions (CSV, XLSX, OpenRosa XML); exit 1 if some were set aside."""
     if not file.is_file():
         raise Failure(f"{file}: there is no such file.")
-    engine = wiring.open_database(settings_module.read())
-    with database.writing(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.writing(engine) as db:
         number = version or forms.newest(db, name)
         if number is None:
             raise Failure(f"No questionnaire {name} has been published. Publish it first.")
@@ -38,7 +37,6 @@ def import_submissions(file: Path, name: str, version: int | None, *, as_json: b
         except tables.TableError as error:
             raise Failure(f"{file}: {error}") from None
         result = importing.take(db, script, found, now(), SystemRandom())
-    engine.dispose()
     for held in result.rejected:
         row = held.submission.row
         click.echo(f"{file}, row {row}: {'; '.join(held.faults)}", err=True)

@@ -31,9 +31,8 @@ def organizer() -> None:
 def add(*, email: str, role: str, name: str, password_stdin: bool, as_json: bool) -> None:
     """Open an account. Without --password-stdin a password is made up and printed once."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
-    engine = wiring.open_database(settings_module.read())
     try:
-        with writing(engine) as db:
+        with wiring.opened(settings_module.read()) as engine, writing(engine) as db:
             made = organizers.add(db, email, name, role, password, now())
             organizers.note(db, "consola", "abrió una cuenta", f"{made.email} ({role})", now())
     except organizers.AccountError as error:
@@ -50,7 +49,7 @@ def add(*, email: str, role: str, name: str, password_stdin: bool, as_json: bool
 @told
 def list_(*, as_json: bool) -> None:
     """Every account, and when it was last used."""
-    with reading(wiring.open_database(settings_module.read())) as db:
+    with wiring.opened(settings_module.read()) as engine, reading(engine) as db:
         found = organizers.everybody(db)
     rows = [
         {

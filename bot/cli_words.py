@@ -116,13 +116,11 @@ def _name(book: tables.Workbook, language: str) -> str:
 @told
 def form_changes(name: str, *, as_json: bool) -> None:
     """What changed from each published version of a questionnaire to the next."""
-    engine = wiring.open_database(settings_module.read())
-    with database.reading(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.reading(engine) as db:
         newest = forms.newest(db, name)
         if newest is None:
             raise Failure(f"No questionnaire {name} has been published.")
         versions = [forms.load(db, name, number) for number in range(1, newest + 1)]
-    engine.dispose()
     found = [
         {"from": old.version, "to": new.version, **asdict(change)}
         for old, new in pairwise(versions)
@@ -146,13 +144,11 @@ def form_changes(name: str, *, as_json: bool) -> None:
 @told
 def form_tracker(name: str, *, as_json: bool) -> None:
     """Which institutions have answered, and which have not: one answer each counts."""
-    engine = wiring.open_database(settings_module.read())
-    with database.reading(engine) as db:
+    with wiring.opened(settings_module.read()) as engine, database.reading(engine) as db:
         newest = forms.newest(db, name)
         if newest is None:
             raise Failure(f"No questionnaire {name} has been published.")
         found = institutions.tracker(db, forms.load(db, name, newest))
-    engine.dispose()
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, default=str))
         return
