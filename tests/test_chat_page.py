@@ -183,8 +183,8 @@ def test_starting_again_is_being_somebody_new(page, faults):
     page.locator("#answers").get_by_text("consiente").wait_for()
     page.get_by_role("button", name="Empezar de nuevo").click()
     page.locator("#start").or_(choice(page, "Español")).first.wait_for()
-    assert page.locator(".message", has_text="¿Qué edad tienes?").count() == 0
-    assert page.locator("#answers tr").count() == 0
+    sync.expect(page.locator(".message", has_text="¿Qué edad tienes?")).to_have_count(0)
+    sync.expect(page.locator("#answers tr")).to_have_count(0)
     assert faults == []
 
 
