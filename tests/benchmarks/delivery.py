@@ -12,11 +12,8 @@ counted where it arrives, by the clock of the emulator.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import multiprocessing
 import os
-import random
 import resource
 import signal
 import subprocess
@@ -27,7 +24,6 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -41,7 +37,7 @@ from storage.database import reading, writing
 from storage.forums import Place, Plan
 from storage.vault import vault
 from tests import databases
-from tests.emulators import telegram
+from tests.benchmarks.provider import TOKEN, Arrival, provider
 
 KEY = "una clave de prueba"
 TOLD_TO_WAIT = 0.01  # of all calls
@@ -61,7 +57,7 @@ CONSENTS = """
 def settings(url: str, folder: str, api: str = "", rate: float = 1000.0) -> Settings:
     return Settings.model_validate({
         "database_url": url, "data": folder, "secret_key": KEY, "telegram_api": api or None,
-        "telegram_token": telegram.TOKEN, "telegram_rate": rate,
+        "telegram_token": TOKEN, "telegram_rate": rate,
     } | ({} if api else {"telegram_api": "https://api.telegram.org"}))  # fmt: skip
 
 
@@ -129,28 +125,11 @@ def plan(people: int) -> dict[str, Any]:
 # sending
 
 
-def emulate(pipe: Pipe, latency: float, waits: float) -> None:
-    """The emulator's process: says its URL, then on any word tells who was called when."""
-    random.seed(7)
-    gc.disable()  # its pauses would be taken for bursts of the sender
-    running = telegram.Telegram(latency=timedelta(seconds=latency), strict=False)
-    if waits:
-        rare = running._ledger.due
-        running._ledger.due = lambda call: (  # type: ignore[method-assign]
-            telegram.too_many(1) if random.random() < waits else rare(call)
-        )
-    pipe.send(running.url)
-    while pipe.recv() != "end":
-        calls = [call for call in running.calls if call.operation == "sendMessage"]
-        pipe.send([(c.at.timestamp(), c.fields["chat_id"], c.status) for c in calls])
-    running.close()
-
-
 def worker(url: str, folder: str, api: str, rate: float) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ, "CONSULTA_DATABASE_URL": url, "CONSULTA_DATA": folder,
         "CONSULTA_SECRET_KEY": KEY, "CONSULTA_TELEGRAM_API": api,
-        "CONSULTA_TELEGRAM_TOKEN": telegram.TOKEN, "CONSULTA_TELEGRAM_RATE": str(rate),
+        "CONSULTA_TELEGRAM_TOKEN": TOKEN, "CONSULTA_TELEGRAM_RATE": str(rate),
     }  # fmt: skip
     command = [sys.executable, "-m", "bot.cli", "worker"]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
@@ -166,12 +145,13 @@ def send(
     workers: int = 1,
     latency: float = 0.02,
 ) -> dict[str, Any]:
-    mine, theirs = multiprocessing.Pipe()
-    emulator = multiprocessing.Process(target=emulate, args=(theirs, latency, waits))
-    emulator.start()
-    api = mine.recv()
     folder = tempfile.mkdtemp()
-    with databases.postgres() as server, server.fresh("template1") as url:
+    with (
+        provider(latency, waits) as there,
+        databases.postgres() as server,
+        server.fresh("template1") as url,
+    ):
+        api = there.url
         known = settings(url, folder, api, rate)
         engine = wiring.open_database(known)
         fill(engine, people, real=True)
@@ -186,11 +166,8 @@ def send(
             process.send_signal(signal.SIGTERM)
             process.wait(30)
         engine.dispose()
-    mine.send("calls")
-    calls = mine.recv()
-    mine.send("end")
-    emulator.join()
-    return {**_judged(calls, people, rate), "kills": kills, "ledger": {
+        calls = there.calls()
+    return {**judged(calls, people, rate), "kills": kills, "ledger": {
         key: value for key, value in found.items() if value
     }}  # fmt: skip
 
@@ -213,14 +190,14 @@ def _until_sent(
     return kills
 
 
-def _judged(calls: Sequence[tuple[float, int, int]], people: int, rate: float) -> dict[str, Any]:
+def judged(calls: Sequence[Arrival], people: int, rate: float) -> dict[str, Any]:
     """What arrived: each person once, and the fullest second."""
-    at = sorted(moment for moment, _, _ in calls)
-    taken = Counter(chat for _, chat, status in calls if status == 200)
+    at = sorted(call.at for call in calls)
+    taken = Counter(call.chat for call in calls if call.status == 200)
     fullest = max(bisect_right(at, moment + 1 - 1e-9) - place for place, moment in enumerate(at))
     inner = [moment for moment in at if at[0] + 1 <= moment <= at[-1] - 1]
     span = inner[-1] - inner[0] if len(inner) > 1 else 1.0
-    refused = [moment for moment, _, status in calls if status == 429]
+    refused = [call.at for call in calls if call.status == 429]
     early = sum(bisect_right(at, moment + 0.99) - bisect_right(at, moment) for moment in refused)
     return {
         "people": people,
