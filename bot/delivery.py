@@ -43,7 +43,7 @@ BUSY = 8  # letters on their way: with fewer, an answer does not wait for the br
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
-SECOND = 1.01  # and what is counted as one: a message may be quicker than the one before it
+SECOND = 1.03  # and what is counted as one: a message may be quicker than the one before it
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -59,8 +59,14 @@ class Bell:
         self._event: asyncio.Event | None = None
 
     def ring(self) -> None:
+        """From any thread."""
         if self._loop and self._event and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
+
+    def here(self) -> None:
+        """Ring from the very loop that listens: that one need not be woken."""
+        if self._event:
+            self._event.set()
 
     def hang(self) -> None:
         """Listen in the running loop from now on."""
@@ -220,7 +226,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     post.paces.setdefault(name, Pace())
     slots = senders.free(db, name, now, rate, room)
-    if slots.taken != post.mine.get(name):
+    if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
         post.shared[name] = now.timestamp() + SHARED
     if slots.count <= 0:
         return []
@@ -274,7 +280,7 @@ def _start(post: Post, work: Awaitable[None]) -> None:
 
 async def _finish(post: Post, work: Awaitable[None]) -> None:
     await work
-    post.bell.ring()
+    post.bell.here()
 
 
 async def _deliver(post: Post, ready: Ready) -> None:

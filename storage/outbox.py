@@ -7,7 +7,7 @@ what follows, failed, uncertain, held (until the person writes), missed (too lat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,11 +16,13 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    ColumnElement,
     Connection,
     DateTime,
     Row,
     String,
     and_,
+    any_,
     bindparam,
     case,
     exists,
@@ -163,16 +165,22 @@ RUNNING = (
     )
     .order_by(invitations.c.due, invitations.c.id)
 )
-LEASED = (
-    update(outbox)
-    .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+_ids: Mapping[str, ColumnElement[bool]] = {  # on PostgreSQL one parameter, however many they are:
+    # with a placeholder for each, every number of them is another statement to be parsed
+    "postgresql": outbox.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
+    "sqlite": outbox.c.id.in_(bindparam("ids", expanding=True)),
+}
+LEASED = {
+    dialect: update(outbox)
+    .where(those)
     .values(
         state="leased",
         leased_until=bindparam("until"),
         attempted_at=case((outbox.c.invitation_id.is_(None), bindparam("now", type_=Moment()))),
         attempts=outbox.c.attempts + 1,
     )
-)
+    for dialect, those in _ids.items()
+}
 
 
 def _replies(db: Connection, channels: Sequence[str], now: datetime, limit: int) -> list[Row[Any]]:
@@ -206,21 +214,22 @@ def _leased(db: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Let
             letters.append(replace(letter(db, row), attempts=row.attempts + 1, attempted_at=now))
     if letters:
         ids = [each.id for each in letters]
-        db.execute(LEASED, {"ids": ids, "until": now + LEASE, "now": now})
+        db.execute(LEASED[db.dialect.name], {"ids": ids, "until": now + LEASE, "now": now})
     return letters
 
 
-HANDED = (
-    update(outbox)
+HANDED = {
+    dialect: update(outbox)
     .where(
-        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        those,
         outbox.c.state == "leased",
         outbox.c.attempted_at.is_(None),
         outbox.c.leased_until > bindparam("now"),
     )
     .values(attempted_at=bindparam("now"))
     .returning(outbox.c.id)
-)
+    for dialect, those in _ids.items()
+}
 
 
 def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
@@ -228,7 +237,7 @@ def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
 
     Of a sender that dies, what it had leased but not handed over was certainly not sent.
     """
-    return set(db.scalars(HANDED, {"ids": list(ids), "now": now}))
+    return set(db.scalars(HANDED[db.dialect.name], {"ids": list(ids), "now": now}))
 
 
 def _pointless(row: Row[Any], now: datetime) -> tuple[str, str] | None:
