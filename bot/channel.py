@@ -96,5 +96,8 @@ class Windowed(Protocol):
     async def ask(self, address: str, template: str, variables: Mapping[str, str]) -> str:
         """Send an approved template, and return the provider's id. Raises a SendError."""
 
-    async def look_up(self, address: str, since: datetime, body: str) -> str | None:
-        """The id of a message that was sent to this person since then, if there is one."""
+    async def look_up(self, address: str, since: datetime, body: str | None) -> str | None:
+        """The id of a message that was sent to this person since then, if there is one.
+
+        It began with `body`; None: whatever it said.
+        """

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from bot import invitations, outcomes, timing, voices
+from bot import flights, invitations, outcomes, timing, voices
 from bot.channel import (
     Broken,
     Channel,
@@ -25,6 +25,7 @@ from bot.channel import (
     Uncertain,
     Windowed,
 )
+from bot.flights import Flights
 from bot.invitations import Template
 from dialogs.asking import Library
 from dialogs.script import Script
@@ -126,6 +127,7 @@ class Post:
     shared: dict[str, float] = field(default_factory=dict)  # until when others are likely to send
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
+    flights: Flights | None = None  # notes for whoever comes after a kill
 
 
 def _no_script(form: str, version: int) -> Script:
@@ -301,14 +303,21 @@ async def _deliver(post: Post, ready: Ready) -> None:
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
         post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
         return
+    noting = post.flights if letter.invitation_id else None
+    if noting:
+        noting.begun(letter.id)
     try:
         provider_id = await _send(post, ready)
     except SendError as error:
+        if noting and not isinstance(error, Uncertain):
+            noting.kept(letter.id)
         _note(post, letter, error)
     except Exception as error:
         log.exception("a fault of ours in sending", channel=letter.channel)
         _note(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
     else:
+        if noting:
+            (noting.asked if ready.template else noting.taken)(letter.id, provider_id)
         _noted(post, ready, provider_id)
 
 
@@ -338,9 +347,12 @@ async def _handed_over(post: Post, letter: Letter) -> bool:
 
 
 def _hand_over(post: Post, ids: Sequence[int]) -> set[int]:
+    now = post.clock()
+    if post.flights:
+        post.flights.handed(ids, now)
     try:
         with writing(post.engine) as db:
-            return outbox.hand_over(db, ids, post.clock())
+            return outbox.hand_over(db, ids, now)
     except OperationalError as error:
         log.warning("the database is away: nothing is sent", error=type(error.orig).__name__)
         return set()
@@ -360,7 +372,7 @@ def _noted(post: Post, ready: Ready, provider_id: str) -> None:
         post.taken.append((letter.id, provider_id, now))
         return
     asked = {"asked_at": now, "provider_id": provider_id, "sent_at": now}
-    post.settled.append(lambda db, _now: outbox.hold(db, letter.id, invitations.ASKED, **asked))
+    post.settled.append(lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked))
 
 
 def _note(post: Post, letter: Letter, error: SendError) -> None:
@@ -425,6 +437,8 @@ async def tick(post: Post) -> None:
 def _tick(post: Post) -> bool:
     """One step; True if there is more to queue."""
     now = post.clock()
+    if post.flights:
+        flights.settle(post.engine, post.flights.folder)
     with writing(post.engine) as db:
         outbox.recover(db, now)
         for receipt in receipts.take_early(db, now):
@@ -440,21 +454,32 @@ async def _look_up(post: Post) -> None:
         now = post.clock()
         with reading(post.engine) as db:
             letters = receipts.doubtful(db, name, now, LOOKED_UP)
-            messages = [
-                letter.message or post.words.of(db, post.library, letter, now) for letter in letters
-            ]
+            messages = [_expected(db, post, letter, now) for letter in letters]
         for letter, message in zip(letters, messages, strict=True):
             post.settled.append(await _looked_up(channel, letter, message))
 
 
-async def _looked_up(channel: Windowed, letter: Letter, message: Message) -> Settle:
+def _expected(db: Connection, post: Post, letter: Letter, now: datetime) -> Message | None:
+    """What was said in the message that is looked for; None if it was the template that asks:
+    then nothing else can have been sent."""
+    if letter.message:
+        return letter.message
+    tried = letter.attempted_at or now
+    free = timing.may_write_freely(letter.heard_at, tried) or letter.asked_at
+    return post.words.of(db, post.library, letter, now) if free else None
+
+
+async def _looked_up(channel: Windowed, letter: Letter, message: Message | None) -> Settle:
     """Found: it was sent. Not there: it was not, and is sent again. No answer: ask later."""
     since = letter.attempted_at or letter.heard_at
     try:
-        found = await channel.look_up(letter.address, since, message.text)
+        found = await channel.look_up(letter.address, since, message.text if message else None)
     except SendError as error:
         reason = error.reason
         return lambda db, now: outbox.uncertain(db, letter.id, reason, now + LOOK_AGAIN)
+    if found and message is None:
+        asked = {"asked_at": since, "provider_id": found, "sent_at": since}
+        return lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked)
     if found:
         return lambda db, now: outbox.sent(db, letter.id, found, now)
     return lambda db, now: outbox.later(db, letter.id, now, "the provider does not have it")

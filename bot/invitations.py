@@ -27,7 +27,6 @@ AT_ONCE = timedelta(minutes=10)  # whoever plans for so soon means now
 WORDS_KEPT = timedelta(seconds=1)  # so that a change reaches what is being sent
 NO_TEMPLATE = "WhatsApp's 24 hours are over and there is no template: it waits for the person"
 WINDOW = "WhatsApp's 24 hours are over"
-ASKED = "asked by template whether the invitation is wanted: it waits for the person"
 
 Template = tuple[str, Mapping[str, str]]  # Twilio's id, and what fills it
 

@@ -16,11 +16,12 @@ from random import Random, SystemRandom
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, forum_words
+from bot import delivery, erasure, flights, forum_words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
 from bot.delivery import Bell, Post
+from bot.flights import Flights
 from bot.settings import Settings, keys
 from bot.telegram import Telegram
 from bot.whatsapp import WhatsApp
@@ -69,6 +70,7 @@ def build(
         clock=clock,
         bell=bell,
         library=desk.library,
+        flights=Flights(settings.data / "flights"),
     )
     return Parts(settings, engine, desk, post, bell, clock)
 
@@ -178,6 +180,7 @@ def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
 @contextmanager
 def working(parts: Parts) -> Iterator[None]:
     """Deliver in a thread of its own, the scheduler ticking in its loop, until the block ends."""
+    flights.settle(parts.engine, parts.settings.data / "flights")
     if parts.engine.dialect.name == "sqlite":  # one program a file: its leases are the dead's
         with database.writing(parts.engine) as db:
             outbox.recover(db, parts.clock(), all_=True)

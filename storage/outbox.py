@@ -51,6 +51,8 @@ STOPPED = "the person asked us to stop"
 BLOCKED = "the person blocked us"
 TOO_LATE = "the last sensible moment has passed"
 CALLED_OFF = "the invitation was cancelled"
+ASKED = "asked by template whether the invitation is wanted: it waits for the person"
+DIED = "the sender died while it was on its way"
 outbox, people, invitations = schema.outbox, schema.people, schema.invitations
 
 
@@ -383,7 +385,7 @@ def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
     unsent = update(outbox).where(over, calls, outbox.c.attempted_at.is_(None))
     again_ = db.execute(unsent.values(leased_until=None, **UNSENT)).rowcount
     lost = update(outbox).where(over, calls)
-    lost = lost.values(state="uncertain", leased_until=None, due=now, reason="the sender died")
+    lost = lost.values(state="uncertain", leased_until=None, due=now, reason=DIED)
     again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
     return again_ + db.execute(lost).rowcount + db.execute(again).rowcount
 

@@ -1,7 +1,9 @@
-"""What a provider tells later of what it took: receipts, also those that come too early."""
+"""What is learnt later of what went out: the provider's receipts, also those that come too early,
+and the notes of a sender that died."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +22,7 @@ from sqlalchemy import (
 
 from dialogs.values import Receipt
 from storage import schema
-from storage.outbox import Letter, letter
+from storage.outbox import ASKED, DIED, LEASE, UNSENT, Letter, letter
 
 EARLY_KEPT = timedelta(days=1)
 RANK = {"queued": 0, "leased": 1, "uncertain": 2, "sent": 2, "delivered": 3, "read": 4}
@@ -69,6 +71,39 @@ def doubtful(db: Connection, channel: str, now: datetime, limit: int) -> list[Le
     mine = and_(outbox.c.state == literal_column("'uncertain'"), outbox.c.channel == channel)
     statement = _letters().where(mine, outbox.c.due <= now).limit(limit)
     return [letter(db, row) for row in db.execute(statement).all()]
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """What a dead sender had noted of an invitation: "handed", "begun", "taken", "asked"
+    (by template) or "kept"."""
+
+    id: int
+    handed_at: datetime
+    last: str = "handed"
+    provider_id: str = ""
+
+
+def landed(db: Connection, flight: Flight) -> bool:
+    """Settle an invitation by the notes of its dead sender; False if it was settled, or is
+    somebody else's by now."""
+    mine = and_(
+        outbox.c.id == flight.id,
+        outbox.c.attempted_at == flight.handed_at,
+        outbox.c.state.in_(("leased", "uncertain")),
+    )
+    out: dict[str, Any] = {"provider_id": flight.provider_id, "sent_at": flight.handed_at}
+    match flight.last:
+        case "taken":
+            values = {"state": "sent", "reason": None, **out}
+        case "asked":
+            values = {"state": "held", "reason": ASKED, "asked_at": flight.handed_at, **out}
+        case "begun":
+            values = {"state": "uncertain", "due": flight.handed_at + LEASE, "reason": DIED}
+        case _:
+            values = {**UNSENT, "reason": None}
+    settled = update(outbox).where(mine).values(leased_until=None, **values)
+    return bool(db.execute(settled).rowcount)
 
 
 def _letters() -> Select[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -163,6 +164,13 @@ class Forums:
         self.world.parts.bell.ring()
         while not least <= self.status(invitation).get("sent", 0) <= most:
             assert time.monotonic() < until, self.status(invitation)
+            time.sleep(0.02)
+
+    def tick_until(self, there: Callable[[], bool]) -> None:
+        """Until something is so, the world's own scheduler ticking."""
+        until = time.monotonic() + PATIENCE
+        while not there():
+            assert time.monotonic() < until, self.world.states()
             time.sleep(0.02)
 
     def settle(self) -> None:

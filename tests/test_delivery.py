@@ -11,9 +11,10 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import select, update
 
-from bot import delivery, outcomes
+from bot import delivery, flights, outcomes
 from bot.channel import Broken, TryLater, Uncertain
 from bot.delivery import Pace
+from bot.flights import Flights
 from bot.twilio_http import ACTIONS, Action, failure
 from dialogs.values import Message, Receipt
 from storage import invitations, outbox, receipts, schema, senders
@@ -171,6 +172,79 @@ def test_what_a_dead_sender_had_not_handed_over_goes_out_again(small: Forums) ->
         late = small.now + outbox.LEASE
         assert outbox.hand_over(db, [letter.id], late) == set()
     assert small.status(made.id) == {"intended": 1, "queued": 1}
+
+
+def test_the_notes_of_the_dead_tell_what_was_sent_and_what_was_not(
+    small: Forums, tmp_path: Path
+) -> None:
+    names = ("taken", "kept", "begun", "handed", "asked", "other")
+    ids = {name: small.guest(name) for name in names}
+    with writing(small.engine) as db:
+        db.execute(update(schema.people).values(channel="nowhere"))
+    made, _ = small.plan(small.forum())
+    with writing(small.engine) as db:
+        while calling_queue(db, small):
+            pass
+        db.execute(update(schema.outbox).values(state="queued", reason=None))
+        letters = outbox.claim(db, ("nowhere",), small.now + 5 * SECOND, 9)
+        outbox.hand_over(db, [letter.id for letter in letters], small.now)
+        then = db.scalar(select(schema.outbox.c.attempted_at).limit(1))
+    row = {name: next(x.id for x in letters if x.person_id == ids[name]) for name in names}
+    notes = Flights(tmp_path / "flights")
+    notes.handed([row[name] for name in names if name != "other"], then)
+    notes.handed([row["other"]], then - SECOND)  # by now it is in another sender's hands
+    notes.taken(row["taken"], "77")
+    notes.kept(row["kept"])
+    notes.begun(row["begun"])
+    notes.asked(row["asked"], "SM78")
+    assert flights.settle(small.engine, notes.folder) == 0  # its writer lives
+    notes.close()
+    assert flights.settle(small.engine, notes.folder) == 5
+    assert list(notes.folder.iterdir()) == []
+    found = {"queued": 2, "sent": 1, "uncertain": 1, "held": 1, "leased": 1}
+    assert small.status(made.id) == {"intended": 6, **found}
+    with reading(small.engine) as db:
+        assert receipts.told_of(db, "nowhere", "77")
+
+
+def test_half_a_note_says_nothing() -> None:
+    at = "2027-07-10T16:00:00+00:00"
+    found = flights.read(f"handed 5 {at}\nbegun 5\ntaken 7 12\ntaken 5 1")
+    assert [(each.id, each.last) for each in found] == [(5, "begun")]
+
+
+def test_notes_go_on_in_another_file_when_one_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights, "LARGEST", 100)
+    notes = Flights(tmp_path)
+    for number in range(30):
+        notes.begun(number)
+    assert len(list(tmp_path.glob("*.notes"))) >= 3
+    assert len(notes._open) == 2
+    notes.close()
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_template_of_unknown_fate_is_looked_up_too(there: Forums, *, taken: bool) -> None:
+    template = approved(there)
+    there.guest("beto2", channel="whatsapp", heard_at=there.now - 2 * DAY)
+    there.world.twilio.fail(rest.dropped(taken=taken), "CreateMessage")
+    sent = there.invited(there.forum(), template=template)
+    assert there.status(sent) == {"intended": 1, "uncertain": 1}
+    there.world.clock.advance(outcomes.LOOK_AFTER)
+    there.tick_until(lambda: there.status(sent) == {"intended": 1, "held": 1})
+    assert len(there.world.told("beto2")) == 1
+    assert there.world.says("beto2", "sí") == [ASKED]
+
+
+def approved(there: Forums) -> str:
+    """A template that asks whether the invitation is wanted."""
+    sid = "HX" + "0" * 31 + "3"
+    body = "Foro {{1}}, {{2}}. ¿Te mandamos la invitación?"
+    there.world.twilio.contents[sid] = {"sid": sid, "types": {"twilio/text": {"body": body}}}
+    there.world.twilio.approve(sid)
+    return sid
 
 
 # the table of errors

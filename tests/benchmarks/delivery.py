@@ -22,7 +22,7 @@ import tempfile
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +52,9 @@ CONSENTS = """
     INSERT INTO consents (person_id, kind, given, form, version, words, channel, at)
     SELECT n, 'forums', true, 'consulta', 1, '', 'telegram', now() FROM generate_series(1, :count) n
 """
+
+
+FATES = text("SELECT person_id, state FROM outbox WHERE invitation_id = :one")
 
 
 def settings(url: str, folder: str, api: str = "", rate: float = 1000.0) -> Settings:
@@ -160,16 +163,31 @@ def send(
         kills = _until_sent(
             engine, invitation, running, kill, lambda: worker(url, folder, api, rate)
         )
-        with reading(engine) as db:
-            found = stored.status(db, invitation)
         for process in running:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
+        with reading(engine) as db:
+            found = stored.status(db, invitation)
+            fates = {row.person_id: row.state for row in db.execute(FATES, {"one": invitation})}
         engine.dispose()
         calls = there.calls()
-    return {**judged(calls, people, rate), "kills": kills, "ledger": {
-        key: value for key, value in found.items() if value
-    }}  # fmt: skip
+    ledger = {key: value for key, value in found.items() if value}
+    return {**judged(calls, people, rate), **compared(calls, fates), "kills": kills,
+            "ledger": ledger}  # fmt: skip
+
+
+def compared(calls: Sequence[Arrival], fates: Mapping[int, str]) -> dict[str, Any]:
+    """What the ledger says beside what arrived: lost is who should have it by the ledger."""
+    arrived = {call.chat for call in calls if call.status == 200}
+    said = {state: {id_ for id_, one in fates.items() if one == state} for state in fates.values()}
+    unsure = said.pop("uncertain", set())
+    told = set().union(*(said.get(state, set()) for state in ("sent", "delivered", "read")))
+    return {
+        "lost": len(told - arrived),
+        "arrived, but not so in the ledger": len(arrived - told - unsure),
+        "uncertain": len(unsure),
+        "uncertain, of which arrived": len(unsure & arrived),
+    }
 
 
 def _until_sent(
