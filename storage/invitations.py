@@ -360,6 +360,7 @@ def last_to(db: Connection, person_id: int, now: datetime) -> Row[Any] | None:
         .where(outbox.c.person_id == person_id, invitations.c.purpose.in_((*ASKING, "reminder")))
         .where(outbox.c.state.in_(("leased", "sent", "delivered", "read", "uncertain")))
         .where(forums.c.ends_at > now, forums.c.state == "planned")
+        .where(at.is_not(None))  # leased but not handed over: nobody can have answered it
         .order_by(at.desc(), outbox.c.id.desc())
         .limit(1)
     )

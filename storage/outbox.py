@@ -368,11 +368,19 @@ def drop(
     db: Connection, person_id: int, reason: str, *, lanes: Sequence[int] = (BROADCAST,)
 ) -> None:
     """Take back what has not gone out to a person who wants no more, with the reason."""
-    mine = and_(outbox.c.person_id == person_id, outbox.c.state.in_(("queued", "held")))
-    calls = update(outbox).where(mine, outbox.c.invitation_id.is_not(None))
-    db.execute(calls.values(state="skipped", reason=reason))
-    rest = update(outbox).where(mine, outbox.c.lane.in_(lanes))
+    take_back(db, person_id, reason)
+    waiting = outbox.c.state.in_(("queued", "held"))
+    rest = update(outbox).where(outbox.c.person_id == person_id, waiting, outbox.c.lane.in_(lanes))
     db.execute(rest.values(state="failed", reason=reason))
+
+
+def take_back(db: Connection, person_id: int, reason: str, *which: ColumnElement[bool]) -> None:
+    """Invitations that are not on their way: also one whose slot is near is not handed over."""
+    near = and_(outbox.c.state == "leased", outbox.c.attempted_at.is_(None))
+    unsent = or_(outbox.c.state.in_(("queued", "held")), near)
+    calls = and_(outbox.c.person_id == person_id, outbox.c.invitation_id.is_not(None), unsent)
+    skipped = {"state": "skipped", "reason": reason, "leased_until": None}
+    db.execute(update(outbox).where(calls, *which).values(skipped))
 
 
 def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:

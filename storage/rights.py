@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from storage import erasing, schema
+from storage import erasing, outbox, schema
 from storage.database import vault_of
 
 consents, passes, answers, media = schema.consents, schema.responses, schema.answers, schema.media
-outbox, invitations = schema.outbox, schema.invitations
+invitations = schema.invitations
 NO_CONSENT = "no consent"
 EXPIRED = "expired"  # the state of a voice note that is not kept any more
 
@@ -59,9 +59,7 @@ def revoke(
 def _call_no_more(db: Connection, person_id: int) -> None:
     """Invitations that wait to go out; news of a forum to which they said yes still reach them."""
     calls = select(invitations.c.id).where(invitations.c.purpose == "invitation")
-    mine = and_(outbox.c.person_id == person_id, outbox.c.state.in_(("queued", "held")))
-    skipped = update(outbox).where(mine, outbox.c.invitation_id.in_(calls))
-    db.execute(skipped.values(state="skipped", reason=NO_CONSENT))
+    outbox.take_back(db, person_id, NO_CONSENT, schema.outbox.c.invitation_id.in_(calls))
 
 
 def _forget_sensitive(db: Connection, person_id: int, at: datetime) -> None:

@@ -132,8 +132,10 @@ def test_an_invitation_after_the_forum_cannot_be_planned(small: Forums) -> None:
     with pytest.raises(PlanError, match="it makes sense only until 2027-07-10 09:00"):
         small.plan(forum, at=forum.plan.starts_at)
     small.cancelled(forum)
+    with reading(small.engine) as db:
+        forum = calling.forums.get(db, forum.id)
     with pytest.raises(PlanError, match="is cancelled"):
-        small.plan(calling.forums.get(small.engine.connect(), forum.id), at=small.now)
+        small.plan(forum, at=small.now)
 
 
 def test_a_spread_invitation_goes_out_bit_by_bit(small: Forums) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from bot import erasure, wiring
+from bot import erasure, invitations, wiring
 from dialogs import script, stopping
-from storage import erasing, schema
+from storage import erasing, outbox, schema
 from storage.database import reading, writing
+from tests.forum_world import Forums
 from tests.world import PATIENCE, World
 
 STOPS = """
@@ -175,6 +176,29 @@ def test_a_stop_outranks_any_question_and_leaves_every_right(small_world: World)
     assert "No se puede deshacer" in of(small_world.says("beto", "borrar mis datos"))
     assert "No borramos nada" in of(small_world.says("beto", "no"))
     assert "¡Qué bueno que vuelves!" in of(small_world.says("beto", "volver"))
+
+
+@pytest.mark.parametrize("words", ["ya no me escriban", "no más invitaciones", "borrar mis datos"])
+def test_a_stop_between_the_lease_and_the_sending_is_in_time(
+    world: World, tmp_path: Path, words: str
+) -> None:
+    there = Forums(world, tmp_path)
+    there.guest("eva")
+    world.says("eva", "hola")
+    made, _ = there.plan(there.forum(), at=there.now)
+    with writing(there.engine) as db:  # nothing goes out by itself: the sender was told to wait
+        db.execute(update(schema.senders).values(paused_until=4e9))
+        while invitations._queue(db, there.library, ("telegram",), there.now):
+            pass
+        [letter] = outbox.claim(db, ("telegram",), there.now + timedelta(seconds=5), 9)
+        assert letter.invitation_id == made.id
+    assert world.bring("eva", world.update("eva", words)) == 200
+    if words.startswith("borrar"):
+        assert world.bring("eva", world.update("eva", "sí")) == 200
+    with writing(there.engine) as db:
+        assert outbox.hand_over(db, [letter.id], there.now) == set()
+    if not words.startswith("borrar"):
+        assert list(there.status(made.id)["skipped"].values()) == [1]
 
 
 def test_forgetting_leaves_nothing_but_a_count_and_a_stone(world: World) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from multiprocessing.util import Finalize
+from typing import Any
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, url_for
+from flask.json.provider import DefaultJSONProvider
 from flask_login import current_user
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
@@ -29,12 +31,23 @@ SECURITY = {
 }
 
 
+class Json(DefaultJSONProvider):
+    """JSON nested deeper than Python can follow is a fault of whoever sent it, not ours."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> Flask:
     """The web side. With CONSULTA_WORKER=1 it also delivers: one process does it all."""
     configure()
     settings = settings or settings_module.read()
     parts = parts or wiring.build(settings)
     app = Flask(__name__)
+    app.json = Json(app)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_CALL,
         SECRET_KEY=secret(settings),
