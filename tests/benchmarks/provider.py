@@ -108,8 +108,8 @@ def _serve(pipe: Pipe, latency: float, waits: float) -> None:
 def _tell(
     pipe: Pipe, calls: list[Arrival], loop: asyncio.AbstractEventLoop, ended: asyncio.Event
 ) -> None:
-    while pipe.recv() != "end":
-        pipe.send(list(calls))
+    while (asked := pipe.recv()) != "end":
+        pipe.send(len(calls) if asked == "count" else list(calls))
     loop.call_soon_threadsafe(ended.set)
 
 
@@ -119,6 +119,12 @@ class Provider:
 
     url: str
     pipe: Pipe
+
+    def count(self) -> int:
+        """How many calls there were."""
+        self.pipe.send("count")
+        found: int = self.pipe.recv()
+        return found
 
     def calls(self) -> list[Arrival]:
         self.pipe.send("calls")
