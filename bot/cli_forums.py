@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bot import forum_files, forum_words, invitations, timing, wiring
+from bot import forum_files, forum_words, invitations, region_files, timing, wiring
 from bot import settings as settings_module
 from bot.cli_data import find
 from bot.cli_errors import Failure, told
@@ -28,7 +28,7 @@ from bot.forum_files import ForumFileError
 from bot.invitations import PlanError
 from bot.settings import Settings
 from dialogs.asking import Library
-from storage import forums, people, segments
+from storage import forums, people, regions, segments
 from storage.database import reading, writing
 from storage.forums import Forum
 from storage.segments import SegmentError
@@ -256,3 +256,19 @@ def forum_role(address: str, role: str) -> None:
     with office(changes=True) as (db, _, _s):
         people.learn(db, find(db, address).id, "role", role)
     click.echo(f"{address}: {role}")
+
+
+@forum.command("regions")
+@click.argument("file", type=FILE, required=False)
+@as_json
+@explained
+def forum_regions(file: Path | None, *, as_json: bool) -> None:
+    """Take the regions in FILE (CSV: municipality,region) instead of those there were; without
+    FILE, list them. A segment may then say region = NAME."""
+    with office(changes=file is not None) as (db, library, _):
+        if file is not None:
+            places = invitations.catalogue(db, library).places
+            regions.replace(db, region_files.read(file, places))
+        found = {name: len(codes) for name, codes in regions.all_(db).items()}
+    lines = [f"{name}: {count} municipalities" for name, count in found.items()]
+    tell(found, "\n".join(lines) or "There are no regions yet.", as_json=as_json)

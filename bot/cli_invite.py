@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bot import invitations as calling
+from bot import rsvp, telegram, timing, whatsapp, wiring
 from bot import settings as settings_module
-from bot import telegram, timing, whatsapp, wiring
 from bot.cli_data import find
 from bot.cli_errors import Failure
 from bot.cli_forums import as_json, explained, office, tell
@@ -182,10 +182,17 @@ def invite_preview(number: int, *, as_json: bool) -> None:
 @as_json
 @explained
 def invite_test(number: int, address: str, *, as_json: bool) -> None:
-    """Send it to yourself first. ADDRESS: telegram:CHAT_ID, whatsapp:+NUMBER or a folio."""
+    """Send it to yourself first. ADDRESS: telegram:CHAT_ID, whatsapp:+NUMBER or a folio.
+
+    It says that it is a trial, and may be answered to the end: nothing of it is kept.
+    """
     with office(changes=True) as (db, library, _):
         person = find(db, address)
-        message = calling.message(db, library, number, person.language)
+        if person.channel == "whatsapp" and not timing.may_write_freely(person.heard_at, now()):
+            raise Failure(
+                f"{address}: {calling.WINDOW}. Write anything to the bot, then try again."
+            )
+        message = rsvp.tried(db, library, person.id, number)
         outbox.put(db, person.id, person.channel, message, due=now())
     tell({"test": address}, f"{address}: queued; a running worker sends it", as_json=as_json)
 

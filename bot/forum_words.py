@@ -17,6 +17,7 @@ from storage.invitations import ASKING, Invitation
 FORM = "invitacion"  # the questionnaire that takes the replies
 ASKED = "vas"  # its first question
 MARK = "foro-"  # begins the id of its dialogs, and so the payload of its buttons
+TRIAL = "prueba-"  # the same where an organizer tries it on themselves: nothing is kept
 
 
 def title(plan: Plan, language: str | None) -> str:
@@ -59,9 +60,9 @@ def _values(plan: Plan, language: str | None) -> dict[str, object]:
     }
 
 
-def dialog(forum_id: int, version: int) -> Dialog:
+def dialog(forum_id: int, version: int, *, trial: bool = False) -> Dialog:
     """The dialog that takes a person's reply about a forum, which has been asked already."""
-    return Dialog(f"{MARK}{forum_id}", FORM, version, at=ASKED)
+    return Dialog(f"{TRIAL if trial else MARK}{forum_id}", FORM, version, at=ASKED)
 
 
 def knowing(
@@ -71,8 +72,19 @@ def knowing(
     return replace(library, facts={**library.facts, "foro": heading(plan, language, words)})
 
 
+def trial(library: Library, invitation: Invitation, forum: Forum, language: str | None) -> Message:
+    """The same to one who tries it: it says so, and its buttons are its own."""
+    found = message(library, invitation, forum, language, trial=True)
+    return replace(found, text=f"{say('forum_trial', language)}\n\n{found.text}")
+
+
 def message(
-    library: Library, invitation: Invitation, forum: Forum, language: str | None
+    library: Library,
+    invitation: Invitation,
+    forum: Forum,
+    language: str | None,
+    *,
+    trial: bool = False,
 ) -> Message:
     """What is sent to many, with the buttons of a question where an answer is expected."""
     plan = forum.plan
@@ -80,7 +92,7 @@ def message(
     if invitation.purpose in ASKING:
         words = None if invitation.purpose == "change" else invitation.words
         known = knowing(library, plan, code, words)
-        open_ = dialog(forum.id, invitation.version)
+        open_ = dialog(forum.id, invitation.version, trial=trial)
         question = library.script(open_).question(ASKED)
         asked = asking.message(question, open_, known, code)
         if invitation.purpose == "invitation":

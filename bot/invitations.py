@@ -13,7 +13,7 @@ from bot import forum_words, timing
 from bot.forum_words import FORM
 from dialogs.asking import Library
 from dialogs.values import Message, Text
-from storage import forms, forums, invitations, outbox, people, segments
+from storage import forms, forums, invitations, outbox, people, regions, segments
 from storage.database import writing
 from storage.forums import Forum, Plan
 from storage.invitations import Invitation, Purpose, Reach
@@ -53,6 +53,7 @@ def catalogue(db: Connection, library: Library) -> Catalogue:
         ages=[option.name for each in questions if each.role == "age" for option in each.options],
         topics=[each.name for each in questions if each.role == "topics"],
         forums={key: one.id for one in known for key in (one.plan.name, str(one.id))},
+        regions=regions.all_(db),
     )
 
 

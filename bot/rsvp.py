@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot import forum_words
-from bot.forum_words import ASKED, FORM, MARK
+from bot.forum_words import ASKED, FORM, MARK, TRIAL
 from dialogs import moving, replies
 from dialogs.asking import Library
 from dialogs.phrases import say
@@ -28,6 +28,7 @@ from storage.people import Person
 ANSWERS: dict[str, Answer] = {"si": "yes", "no": "no", "quiza": "maybe"}
 NEEDS = "necesidades"  # asked once in a life, not once a forum
 BARE = ("1", "2", "3", "si", "no")  # these may answer anything
+DIALOG = re.compile(rf"({MARK}|{TRIAL})(\d+)")
 DOOR = re.compile(r"^(?:puerta|aqu[ií])[- ]?(\w{6})$", re.IGNORECASE)
 
 
@@ -39,6 +40,15 @@ class Here:
     inbound: Inbound
     library: Library
     forum: Forum | None = None
+    trial: bool = False  # an organizer tries it on themselves: nothing is kept
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which forum a dialog or a button is about."""
+
+    forum_id: int
+    trial: bool
 
 
 def settled(db: Connection, person: Person, inbound: Inbound) -> Message | None:
@@ -82,16 +92,20 @@ def about(db: Connection, library: Library, person: Person, inbound: Inbound) ->
     here = Here(person.talk, inbound, library)
     if person.talk.stopped:
         return here
-    if (forum_id := _pressed(inbound)) is not None:
-        here = _on(db, here, person, forum_id)
+    if asked := _pressed(inbound):
+        here = _on(db, here, person, asked)
     elif inbound.kind in ("text", "voice") and not _speaking(person.talk):
         here = _written(db, here, person)
     return _informed(db, here)
 
 
-def _pressed(inbound: Inbound) -> int | None:
-    number = inbound.payload.partition(".")[0].removeprefix(MARK)
-    return int(number) if inbound.payload.startswith(MARK) and number.isdecimal() else None
+def _pressed(inbound: Inbound) -> About | None:
+    return _about(inbound.payload.partition(".")[0])
+
+
+def _about(dialog: str) -> About | None:
+    found = DIALOG.fullmatch(dialog)
+    return About(int(found[2]), found[1] == TRIAL) if found else None
 
 
 def _speaking(talk: Talk) -> bool:
@@ -99,24 +113,38 @@ def _speaking(talk: Talk) -> bool:
     return talk.top is not None and talk.top.form == FORM
 
 
-def _on(db: Connection, here: Here, person: Person, forum_id: int) -> Here:
+def _on(db: Connection, here: Here, person: Person, asked: About) -> Here:
     """The talk with the forum's dialog in it."""
     passed = [dialog for dialog in here.talk.closed if ASKED in dialog.passed]
     ids = {dialog.id for dialog in (*here.talk.dialogs, *passed)}
-    if f"{MARK}{forum_id}" in ids:
-        return here
-    invitation = invitations.latest_to(db, forum_id)
+    invitation = invitations.latest_to(db, asked.forum_id)
     if invitation is None:
         return here
-    dialog = replace(
-        forum_words.dialog(forum_id, invitation.version),
-        folio=_folio(here.talk),
-        passed=(NEEDS,) if people.needs(db, person.id) is not None else (),
-    )
-    others = tuple(each for each in here.talk.dialogs if each.form != FORM)
-    closed = tuple(each for each in here.talk.closed if each.id != dialog.id)
-    talk = replace(here.talk, dialogs=(*others, dialog), closed=closed, offered=())
-    return replace(here, talk=talk)
+    dialog = forum_words.dialog(asked.forum_id, invitation.version, trial=asked.trial)
+    if dialog.id in ids:
+        return here
+    known = not asked.trial and people.needs(db, person.id) is not None
+    return replace(here, talk=_topped(here.talk, dialog, (NEEDS,) if known else ()))
+
+
+def _topped(talk: Talk, dialog: Dialog, passed: tuple[str, ...] = ()) -> Talk:
+    """The talk with the dialog on top, which asks nothing that it has `passed`."""
+    dialog = replace(dialog, folio=_folio(talk), passed=passed)
+    others = tuple(each for each in talk.dialogs if each.form != FORM)
+    closed = tuple(each for each in talk.closed if each.id != dialog.id)
+    return replace(talk, dialogs=(*others, dialog), closed=closed, offered=())
+
+
+def tried(db: Connection, library: Library, person_id: int, invitation_id: int) -> Message:
+    """What somebody is sent who tries an invitation on themselves; they may answer it, too."""
+    invitation = invitations.get(db, invitation_id)
+    forum = forums.get(db, invitation.forum_id)
+    person = people.lock(db, person_id)
+    if invitation.purpose in invitations.ASKING:
+        dialog = forum_words.dialog(forum.id, invitation.version, trial=True)
+        talk = _topped(person.talk, dialog)
+        people.remember(db, person, talk, person.heard_at)
+    return forum_words.trial(library, invitation, forum, person.language)
 
 
 def _folio(talk: Talk) -> str:
@@ -134,11 +162,11 @@ def _written(db: Connection, here: Here, person: Person) -> Here:
     clear = option is not None and replies.plain(here.inbound.text) not in BARE
     if clear or (option is not None and last.last):
         assert option is not None
-        here = _on(db, here, person, last.forum_id)
+        here = _on(db, here, person, About(last.forum_id, trial=False))
         payload = f"{MARK}{last.forum_id}.0.{option}"
         return replace(here, inbound=replace(here.inbound, kind="button", payload=payload))
     if last.answer is None and here.talk.top is None and not here.talk.offered:
-        return _on(db, here, person, last.forum_id)
+        return _on(db, here, person, About(last.forum_id, trial=False))
     return here
 
 
@@ -159,18 +187,16 @@ def _options(db: Connection, here: Here, forum_id: int) -> Sequence[Option]:
 
 def _informed(db: Connection, here: Here) -> Here:
     """With the forum that is spoken of, and "no" to company read as a number."""
-    forum_id = _pressed(here.inbound)
     top = here.talk.top
-    if forum_id is None and top is not None and top.form == FORM:
-        forum_id = int(top.id.removeprefix(MARK))
-    if forum_id is None:
+    asked = _pressed(here.inbound) or (_about(top.id) if top and top.form == FORM else None)
+    if asked is None:
         return here
     try:
-        forum = forums.get(db, forum_id)
+        forum = forums.get(db, asked.forum_id)
     except LookupError:
         return here
     known = forum_words.knowing(here.library, forum.plan, here.talk.language)
-    return Here(here.talk, _counted(here), known, forum)
+    return Here(here.talk, _counted(here), known, forum, asked.trial)
 
 
 def _counted(here: Here) -> Inbound:
@@ -229,6 +255,8 @@ def _with_notes(notes: Sequence[Message], message: Message) -> list[Effect]:
 def _keep(db: Connection, person: Person, here: Here, forum: Forum, kept: Keep) -> list[Message]:
     """What is said at once about a reply."""
     language = here.talk.language
+    if here.trial:
+        return _tried(here, forum, kept, language)
     match kept.role:
         case "rsvp":
             locked = forums.lock(db, forum.id)
@@ -244,16 +272,27 @@ def _keep(db: Connection, person: Person, here: Here, forum: Forum, kept: Keep) 
     return []
 
 
+def _tried(here: Here, forum: Forum, kept: Keep, language: str | None) -> list[Message]:
+    """As if there were seats enough; nothing is kept."""
+    if kept.role != "rsvp" or ANSWERS[kept.value] != "yes":
+        return []
+    return [_noted(forum, here.library.facts.get("address", ""), language)]
+
+
 def _answered(
     db: Connection, person: Person, forum: Forum, answer: Answer, address: str, language: str | None
 ) -> list[Message]:
     if answer == "yes":
-        words = say("forum_noted", language, forum_words.links(address, forum))
-        return [_message(words, language, point=forum.plan.place.point)]
+        return [_noted(forum, address, language)]
     if answer == "waiting":
         number = forums.place_in_line(db, forum.id, person.id)
         return [_message(say("forum_waiting", language, {"number": number}), language)]
     return []
+
+
+def _noted(forum: Forum, address: str, language: str | None) -> Message:
+    words = say("forum_noted", language, forum_words.links(address, forum))
+    return _message(words, language, point=forum.plan.place.point)
 
 
 def _fewer(got: int, language: str | None) -> Message:

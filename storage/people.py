@@ -113,6 +113,12 @@ def find(db: Connection, channel: str, identity: str) -> Person | None:
     return None
 
 
+def lock(db: Connection, person_id: int) -> Person:
+    """Somebody who is known, locked as if they had written."""
+    statement = select(people).where(people.c.id == person_id).with_for_update()
+    return _person(db, db.execute(statement).one())
+
+
 def by_folio(db: Connection, folio: str) -> Person | None:
     """The person who was given this folio."""
     responses = schema.responses

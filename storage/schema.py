@@ -288,6 +288,12 @@ invitations = Table(  # everything that is sent to many about a forum
     Column("created_at", Moment, nullable=False),
 )
 
+regions = Table(  # as organizers part the state: a municipality may lie in several
+    "regions",
+    metadata,
+    Column("region", String(64), primary_key=True),
+    Column("municipality", String(64), primary_key=True),  # the code that answers have
+)
 rsvps = Table(
     "rsvps",
     metadata,

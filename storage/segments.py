@@ -4,8 +4,9 @@
     near(Valladolid, 40) and (age < 30 or role in (specialist, official))
 
 A test is one of
-    channel, language, municipality, age, gender, role, topic, came_by  = != or in (…)
+    channel, language, municipality, region, age, gender, role, topic, came_by  = != or in (…)
     age < 30, age >= 18: the whole range of ages that a person chose has to lie there
+    region: municipalities that organizers have put together (`consulta forum regions FILE.csv`)
     near(MUNICIPALITY, KM)    the head town lies no further away
     answered(FORM), started(FORM), refused(FORM)    a questionnaire
     chose(QUESTION, CHOICE)    an answer to any question with choices
@@ -86,6 +87,7 @@ class Catalogue:
     ages: Sequence[str] = ()  # names of the ranges that people choose from
     topics: Sequence[str] = ()  # questions with that role
     forums: Mapping[str, int] = field(default_factory=dict)  # by name and by number
+    regions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # codes by name
 
 
 def condition(source: str, catalogue: Catalogue) -> ColumnElement[bool]:
@@ -160,6 +162,8 @@ def _field(name: str, values: list[str], known: Catalogue) -> ColumnElement[bool
         case "municipality":
             codes = [_municipality(value, known) for value in values]
             return _is(people.c.municipality, codes)
+        case "region":
+            return _is(people.c.municipality, _in_regions(values, known))
         case "topic":
             return or_(*(_chose(question, value) for question in known.topics for value in values))
         case "channel":
@@ -170,7 +174,7 @@ def _field(name: str, values: list[str], known: Catalogue) -> ColumnElement[bool
             return _is(people.c.language, _one_of(name, values, LANGUAGES))
         case "age" | "gender" | "came_by":
             return _is(people.c[name], values)
-    fields = "channel, language, municipality, age, gender, role, topic, came_by"
+    fields = "channel, language, municipality, region, age, gender, role, topic, came_by"
     raise SegmentError(f"People have no '{name}'. Use one of: {fields}.")
 
 
@@ -199,6 +203,19 @@ def _municipality(value: str, known: Catalogue) -> str:
         if replies.plain(place.name) == said:
             return code
     raise SegmentError(f"'{value}' is no municipality. Give its name or its code, such as 31050.")
+
+
+def _in_regions(values: list[str], known: Catalogue) -> list[str]:
+    """The municipalities of these regions, named as one likes to type them."""
+    plain = {replies.plain(name): codes for name, codes in known.regions.items()}
+    found: list[str] = []
+    for value in values:
+        codes = plain.get(replies.plain(value))
+        if codes is None:
+            there = ", ".join(known.regions) or "none yet: consulta forum regions FILE.csv"
+            raise SegmentError(f"'{value}' is no region. There are: {there}.")
+        found += codes
+    return found
 
 
 def _near(values: list[str], known: Catalogue) -> ColumnElement[bool]:

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
 from bot import invitations as calling
-from bot import timing
+from bot import rsvp, timing
 from bot.cli import main
 from bot.invitations import PlanError
-from storage import invitations, people, schema
+from storage import invitations, outbox, people, schema
 from storage.database import reading, writing
 from tests.forum_world import ASKED, DAY, HOUR, WATER, Forums
 from tests.world import World
@@ -247,6 +247,57 @@ def test_a_person_on_a_channel_that_is_off_is_accounted_for(small: Forums) -> No
     assert small.status(sent) == {"intended": 1, "skipped": {"the channel is off": 1}}
 
 
+# trying it on oneself
+
+TRIAL = "🧪 Prueba: solo tú la recibes, y lo que contestes no cuenta."
+
+
+def tried(there: Forums, person_id: int, channel: str, invitation: int) -> None:
+    with writing(there.engine) as db:
+        message = rsvp.tried(db, there.library, person_id, invitation)
+        outbox.put(db, person_id, channel, message, there.now)
+    there.settle()
+
+
+@pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
+@pytest.mark.parametrize("way", ["buttons", "words"])
+def test_whoever_tries_it_goes_all_the_way_and_nothing_counts(
+    small: Forums, channel: str, way: str
+) -> None:
+    dora = small.guest("dora2", channel=channel)
+    forum = small.forum(capacity=1)
+    made, _ = small.plan(forum, at=small.now + 2 * HOUR)
+    tried(small, dora, channel, made.id)
+    assert small.world.told("dora2") == [f"{TRIAL}\n\n{ASKED}"]
+    told = small.world.taps("dora2", "Sí") if way == "buttons" else small.world.says("dora2", "sí")
+    assert "¡Anotado!" in told[0]
+    assert "¿Vas con alguien más?" in told[0]
+    assert "¿Necesitas algo" in small.world.says("dora2", "5")[-1]
+    assert small.world.says("dora2", "3")[-1].startswith("Listo, gracias.")
+    assert small.attendance(forum) == {}
+    assert small.status(made.id) == {}
+    with reading(small.engine) as db:
+        assert people.needs(db, dora) is None
+    small.tick(after=2 * HOUR)
+    assert small.world.told("dora2") == [ASKED]
+    small.world.says("dora2", "sí")
+    assert small.attendance(forum) == {"yes": 1}
+
+
+def test_a_trial_interrupts_and_the_questionnaire_goes_on(small: Forums) -> None:
+    small.world.answers_until("ana", "hola", "es", "si", "3")
+    with reading(small.engine) as db:
+        ana = people.find(db, "telegram", "101")
+    assert ana
+    forum = small.forum()
+    made, _ = small.plan(forum, at=small.now + DAY)
+    tried(small, ana.id, "telegram", made.id)
+    assert "¿En qué municipio vives?" in small.world.says("ana", "no puedo")[-1]
+    small.world.says("ana", "Mérida")
+    assert small.world.stored("ana")["municipio"] == "31050"
+    assert small.attendance(forum) == {}
+
+
 # from the terminal
 
 
@@ -306,6 +357,20 @@ def test_errors_are_one_line_that_says_what_to_do(run, file: Path) -> None:
     assert "There is no kind 'party'" in run("forum", "change", "1", str(file), code=1)
     file.write_text("kind = ")
     assert "this is no TOML" in run("forum", "change", "1", str(file), code=1)
+
+
+def test_regions_come_from_a_table_that_organizers_bring(run, tmp_path: Path) -> None:
+    path = tmp_path / "regiones.csv"
+    path.write_text("municipality,region\nValladolid,VI Oriente\n31085,VI Oriente\nMerida,Costa\n")
+    assert run("forum", "regions", "--json") == {}
+    assert run("forum", "regions", str(path), "--json") == {"Costa": 1, "VI Oriente": 2}
+    reach = run("invite", "reach", "--segment", 'region = "vi oriente"', "--json")
+    assert reach["total"] == 0
+    path.write_text("municipality,region\nOz,Sur\nTizimín,\n")
+    told = run("forum", "regions", str(path), code=1)
+    assert "line 2: 'Oz' is no municipality" in told
+    assert "line 3: the region has no name" in told
+    assert run("forum", "regions", "--json") == {"Costa": 1, "VI Oriente": 2}
 
 
 def test_the_qr_code_for_the_door_is_written(run, file: Path, tmp_path: Path) -> None:

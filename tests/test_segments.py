@@ -23,6 +23,7 @@ KNOWN = Catalogue(
     ages=("menor", "18_29", "30_44", "45_59", "60_mas", "no_dice"),
     topics=("temas",),
     forums={"agua": 1, "1": 1},
+    regions={"VI Oriente": ["31102", "31085"], "Costa": ["31050"]},
 )
 PEOPLE = {
     "ana": {"channel": "telegram", "language": "es", "municipality": "31050", "age": "18_29"},
@@ -81,6 +82,10 @@ def test_each_test_finds_its_people(who: Who) -> None:
         'municipality = "merida"': "a",
         "municipality in (Valladolid, 31085)": "bc",
         "near(Valladolid, 20)": "bc",
+        'region = "vi oriente"': "bc",
+        "region != Costa": "bcd",
+        'region in (costa, "VI Oriente")': "abc",
+        'not region = "VI Oriente" and region = Costa': "a",
         "age = 18_29": "a",
         "age < 30": "a",
         "age >= 60": "b",
@@ -127,6 +132,7 @@ def test_tests_are_joined(who: Who) -> None:
         ("language = maya", "'maya' is no language. Use one of: es, yua."),
         ("channel = sms", "'sms' is no channel"),
         ("municipality = Oz", "'Oz' is no municipality"),
+        ("region = Sur", "'Sur' is no region. There are: VI Oriente, Costa."),
         ("near(Mérida)", "near takes a municipality and kilometres"),
         ("near(Mérida, lejos)", "'lejos' stands where a number should"),
         ("rsvp(baile) = yes", "There is no forum 'baile'"),
