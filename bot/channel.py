@@ -20,14 +20,22 @@ class SendError(Exception):
 
 
 class TryLater(SendError):
-    """Not now: send the same again after `wait`; with `everybody`, the whole sender has to wait."""
+    """Not now: send the same again after `wait`, with `grows` twice as long each time; with
+    `everybody`, the whole sender has to wait."""
 
     def __init__(
-        self, reason: str, code: str = "", wait: timedelta | None = None, *, everybody: bool = False
+        self,
+        reason: str,
+        code: str = "",
+        wait: timedelta | None = None,
+        *,
+        everybody: bool = False,
+        grows: bool = False,
     ) -> None:
         super().__init__(reason, code)
         self.wait = wait
         self.everybody = everybody
+        self.grows = grows
 
 
 class Uncertain(SendError):

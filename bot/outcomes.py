@@ -42,8 +42,9 @@ def unsent(db: Connection, letter: Letter, error: SendError, now: datetime) -> N
         case Moved(address=address):
             people.move(db, letter.person_id, address)
             outbox.later(db, letter.id, now, "the chat moved")
-        case WindowClosed():
-            outbox.hold(db, letter.id, error.reason)
+        case WindowClosed():  # by the provider's clock: the template asks, if there is one
+            people.unheard(db, letter.person_id, letter.attempted_at, now - timing.FREE_WINDOW)
+            outbox.later(db, letter.id, now, error.reason, error.code)
         case Gone():
             _gone(db, letter, error, now)
         case Broken():
@@ -80,7 +81,8 @@ def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -
     if letter.attempts >= timing.MOST_ATTEMPTS:
         outbox.failed(db, letter.id, f"given up: {error.reason}", error.code)
         return
-    due = now + (error.wait or timing.back_off(letter.attempts))
+    wait = error.wait or timing.back_off(letter.attempts)
+    due = now + (wait * 2 ** (letter.attempts - 1) if error.grows else wait)
     outbox.later(db, letter.id, due, error.reason, error.code)
     if error.everybody:
         senders.pause(db, letter.channel, due, error.reason)

@@ -38,7 +38,7 @@ HOLD = timedelta(hours=24)
 Action = Literal[
     "retry",  # this message, after a while
     "slow",  # the whole sender, after a while
-    "hold",  # this person, not before a day has passed
+    "hold",  # this person, not before a day has passed, then two, then four
     "template",  # the 24-hour window is closed
     "stop",  # the person does not want to hear from us
     "permanent",  # there is nobody at this address
@@ -120,7 +120,7 @@ def failure(code: str, reason: str, action: Action | None = None) -> SendError:
         case "slow":
             return TryLater(reason, code, everybody=True)
         case "hold":
-            return TryLater(reason, code, HOLD)
+            return TryLater(reason, code, HOLD, grows=True)
         case "template":
             return WindowClosed(reason, code)
         case "stop" | "permanent":

@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs import state
@@ -180,6 +180,15 @@ def move(db: Connection, person_id: int, address: str) -> None:
         "identity": vault.seal("people.identity", address),
     }
     db.execute(update(people).where(people.c.id == person_id).values(values))
+
+
+def unheard(db: Connection, person_id: int, since: datetime | None, heard_at: datetime) -> None:
+    """The provider counts its hours differently: they were heard no later than that, unless they
+    have written since."""
+    mine = and_(people.c.id == person_id, people.c.heard_at > heard_at)
+    if since is not None:
+        mine = and_(mine, people.c.heard_at <= since)
+    db.execute(update(people).where(mine).values(heard_at=heard_at))
 
 
 def reached_by(db: Connection, person_id: int) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -15,7 +15,6 @@ from bot import delivery, flights, outcomes
 from bot.channel import Broken, TryLater, Uncertain
 from bot.delivery import Pace
 from bot.flights import Flights
-from bot.twilio_http import ACTIONS, Action, failure
 from dialogs.values import Message, Receipt
 from storage import invitations, outbox, receipts, schema, senders
 from storage.database import reading, writing
@@ -247,19 +246,7 @@ def approved(there: Forums) -> str:
     return sid
 
 
-# the table of errors
-
-ENDS: dict[Action, str] = {
-    "retry": "queued",
-    "slow": "queued",
-    "hold": "queued",
-    "template": "held",
-    "stop": "failed",
-    "permanent": "failed",
-    "pause": "failed",
-    "author": "failed",
-    "config": "queued",
-}
+# what the provider says (the table of its errors: test_outcomes.py)
 
 
 @pytest.fixture(scope="module")
@@ -273,39 +260,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory):
         there.guest("beto2", channel="whatsapp")
         sent = there.invited(there.forum())
         yield there, sent
-
-
-@pytest.mark.parametrize("code", ACTIONS)
-@pytest.mark.parametrize("way", ["answer", "callback"])
-def test_every_code_leads_where_the_table_says(ledger: Any, code: str, way: str) -> None:
-    there, sent = ledger
-    action = ACTIONS[code]
-    with there.engine.connect() as db:
-        row = db.execute(select(schema.outbox).where(schema.outbox.c.invitation_id == sent)).one()
-        letter = receipts.told_of(db, "whatsapp", row.provider_id)
-        assert letter
-        if way == "answer":
-            outcomes.unsent(db, letter, failure(code, "why"), there.now)
-        else:
-            told = Receipt("whatsapp", row.provider_id, "failed", there.now, code, "why")
-            assert outcomes.told(db, told)
-        after = db.execute(select(schema.outbox).where(schema.outbox.c.id == row.id)).one()
-        person = db.execute(select(schema.people)).one()
-        invitation = invitations.get(db, sent)
-        sender = db.execute(select(schema.senders).where(schema.senders.c.channel == "whatsapp"))
-        paused = sender.one().paused_until > there.now.timestamp()
-        db.rollback()
-    assert after.state == ENDS[action]
-    assert (person.blocked_at is not None) == (action in ("stop", "permanent"))
-    assert (invitation.paused_at is not None) == (action == "pause")
-    assert bool(invitation.alert) == (action in ("pause", "author"))
-    assert paused == (action in ("slow", "config"))
-    if action == "hold":
-        assert after.due >= there.now + DAY - SECOND
-
-
-def test_every_action_has_its_row() -> None:
-    assert set(ENDS) == set(get_args(Action))
 
 
 def test_a_status_callback_may_come_before_its_message_is_known(there: Forums) -> None:
