@@ -55,14 +55,18 @@ Taken = tuple[int, str, datetime]  # our id, the provider's, when
 class Bell:
     """Wakes the delivery from any thread; it does not poll."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Callable[[], None] = lambda: None) -> None:
+        """`elsewhere` is rung while nobody delivers in this process."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
+        self._elsewhere = elsewhere
 
     def ring(self) -> None:
         """From any thread."""
         if self._loop and self._event and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
+        else:
+            self._elsewhere()
 
     def here(self) -> None:
         """Ring from the very loop that listens: that one need not be woken."""
@@ -128,6 +132,8 @@ class Post:
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
     flights: Flights | None = None  # notes for whoever comes after a kill
+    number: int | None = None  # whose leases these are (storage.meeting)
+    beat: float | None = None  # of time.monotonic(): the last round; None: nobody delivers here
 
 
 def _no_script(form: str, version: int) -> Script:
@@ -158,7 +164,7 @@ async def work(post: Post, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then finish what is on its way."""
     post.bell.hang()
     while not stop.is_set():
-        began = time.monotonic()
+        began = post.beat = time.monotonic()
         wait = await _round(post)
         await post.bell.wait(wait)
         rest = BREATH.total_seconds() - (time.monotonic() - began)
@@ -224,7 +230,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     calls, quiet = room, timing.quiet(now)
     rate = post.rates.get(name)
     if rate is None:
-        letters = outbox.claim(db, (name,), now, room, quiet=quiet)
+        letters = outbox.claim(db, (name,), now, room, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     post.paces.setdefault(name, Pace())
     slots = senders.free(db, name, now, rate, room)
@@ -234,7 +240,7 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
         return []
     if slots.writing:
         calls = min(calls, _share(post, name, slots.count))
-    letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet)
+    letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet, by=post.number)
     found, used = [], 0
     for letter in letters:
         if ready := _ready(db, post, letter, now):

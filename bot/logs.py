@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -36,10 +37,14 @@ Event = MutableMapping[str, Any]
 
 
 class _Output(logging.Handler):
-    """Writes to what standard error is now; the libraries' own handler keeps the first one."""
+    """Writes to what standard error is now; the libraries' own handler keeps the first one.
+
+    What cannot be written, because the disk is full, is no reason to let a message fail.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
+        with suppress(OSError):
+            sys.stderr.write(self.format(record) + "\n")
 
 
 def configure(level: int = logging.INFO) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from random import Random, SystemRandom
 
+import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
@@ -29,13 +32,21 @@ from dialogs.asking import Library
 from dialogs.phrases import both
 from dialogs.script import Script
 from dialogs.values import Message, message_to_json
-from storage import chats, database, forms, outbox, retention, schema
+from storage import chats, database, forms, meeting, outbox, retention, schema
 from storage.people import insert_or_nothing
 from storage.vault import vault
 
 FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
 TICK = timedelta(seconds=1)
 RETENTION = timedelta(hours=1)
+LOOK = timedelta(seconds=2)  # between two looks whether all goes on
+STILL = timedelta(minutes=2)  # without a round of the delivery: it will not come back by itself
+GAVE_UP = 70  # exit code (EX_SOFTWARE)
+
+log = structlog.get_logger()
+
+
+Job = Callable[["Parts", meeting.Place], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +64,16 @@ class Parts:
 def build(
     settings: Settings,
     *,
-    clock: Callable[[], datetime] = delivery.now,
+    clock: Callable[[], datetime] | None = None,
     rng: Random | None = None,
     channels: Mapping[str, Channel] | None = None,
 ) -> Parts:
     """The parts for these settings. Opens the database, which has to be up to date."""
     engine = open_database(settings)
+    shared = engine.dialect.name == "postgresql"
+    clock = clock or (meeting.Clock(engine) if shared else delivery.now)
     erasure.enforce(engine, settings.data, clock())
-    bell = Bell()
+    bell = Bell(meeting.Knocker(engine).knock) if shared else Bell()
     desk = Desk(engine, library(engine, settings), front(engine), rng or SystemRandom())
     post = Post(
         engine=engine,
@@ -80,10 +93,15 @@ def open_database(settings: Settings) -> Engine:
     if settings.url.startswith("sqlite:///"):
         Path(settings.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = database.connect(settings.url, vault(*keys(settings)))
-    if database.is_empty(engine):
-        database.upgrade(engine)
-    database.check(engine)
-    seed(engine, datetime.now(UTC))
+    try:
+        if database.is_empty(engine):
+            database.upgrade(engine)
+        database.check(engine)
+        with database.one_at_a_time(engine):
+            seed(engine, datetime.now(UTC))
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -177,65 +195,135 @@ def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
     )
 
 
+def give_up() -> None:
+    """End this process at once, to be started again: taking messages in without ever answering
+    them would look well from outside."""
+    os._exit(GAVE_UP)
+
+
 @contextmanager
-def working(parts: Parts) -> Iterator[None]:
-    """Deliver in a thread of its own, the scheduler ticking in its loop, until the block ends."""
+def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
+    """Deliver in a thread of its own, the scheduler ticking in its loop, until the block ends.
+
+    If the delivery ends by itself, or stands still, `died` is called.
+    """
     flights.settle(parts.engine, parts.settings.data / "flights")
     if parts.engine.dialect.name == "sqlite":  # one program a file: its leases are the dead's
         with database.writing(parts.engine) as db:
             outbox.recover(db, parts.clock(), all_=True)
     started, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    place, ended = meeting.Place(parts.engine, parts.bell.ring), threading.Event()
+    parts.post.number = place.number
 
     async def deliver() -> None:
-        scheduler = _scheduler(parts)
+        scheduler = _scheduler(parts, place)
         scheduler.start()
+        watch = asyncio.ensure_future(_watch_the_clock(scheduler))
         loop.call_soon(started.set)
         await delivery.work(parts.post, stop)
+        watch.cancel()
         scheduler.shutdown(wait=False)
         for channel in parts.post.channels.values():
             await channel.close()
 
     def run() -> None:
-        loop.run_until_complete(deliver())
-        loop.run_until_complete(loop.shutdown_default_executor())  # what still writes, ends first
+        try:
+            loop.run_until_complete(deliver())
+            loop.run_until_complete(loop.shutdown_default_executor())  # what still writes, ends
+        except BaseException:
+            log.exception("the delivery has died")
+        finally:
+            started.set()
+            if not stop.is_set():
+                died()
+
+    def watch() -> None:
+        while not ended.wait(LOOK.total_seconds()):
+            if not lively(parts.post):
+                log.critical("the delivery stands still")
+                died()
+                return
 
     thread = threading.Thread(target=run, name="delivery", daemon=True)
     thread.start()
     started.wait()
+    place.take()
+    threading.Thread(target=watch, name="watch", daemon=True).start()
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        parts.bell.ring()
+        ended.set()
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
+            parts.bell.ring()
         thread.join()
+        place.leave()  # last: while it is here, nobody takes over what is on its way
+        parts.post.beat = None
         loop.close()
 
 
-def _scheduler(parts: Parts) -> AsyncIOScheduler:
-    """The clock that ticks; what is due stands in the database."""
+def lively(post: Post) -> bool:
+    """Whether the delivery of this process goes on, if it has one."""
+    return post.beat is None or time.monotonic() - post.beat < STILL.total_seconds()
+
+
+def _scheduler(parts: Parts, place: meeting.Place) -> AsyncIOScheduler:
+    """The clock that ticks; what is due stands in the database. One worker ticks for all."""
     scheduler = AsyncIOScheduler(timezone=UTC)
-    scheduler.add_job(
-        delivery.tick,
-        "interval",
-        seconds=TICK.total_seconds(),
-        args=(parts.post,),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,  # late is better than never
-    )
-    for job, every in ((_finish_erasures, TICK), (_let_go, RETENTION)):
+    jobs = ((_tick, TICK), (_finish_erasures, TICK), (_let_go, RETENTION))
+    for job, every in jobs:
         scheduler.add_job(
-            job, "interval", seconds=every.total_seconds(), args=(parts,), coalesce=True,
-            max_instances=1, misfire_grace_time=None,
-        )  # fmt: skip
+            _if_ticking(job, place),
+            "interval",
+            seconds=every.total_seconds(),
+            args=(parts,),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,  # late is better than never
+        )
     return scheduler
 
 
-async def _finish_erasures(parts: Parts) -> None:
+def _if_ticking(job: Job, place: meeting.Place) -> Callable[[Parts], Awaitable[None]]:
+    async def tick(parts: Parts) -> None:
+        if place.ticking:
+            await job(parts, place)
+
+    return tick
+
+
+async def _watch_the_clock(scheduler: AsyncIOScheduler) -> None:
+    """A clock that is set back would let the scheduler wait until it is as late as it was."""
+    ahead = time.time() - time.monotonic()
+    while True:
+        await asyncio.sleep(LOOK.total_seconds())
+        now = time.time() - time.monotonic()
+        if now < ahead - LOOK.total_seconds():
+            log.warning("the clock was set back", seconds=round(ahead - now))
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        ahead = now
+
+
+async def _tick(parts: Parts, place: meeting.Place) -> None:
+    await asyncio.to_thread(_take_over, parts, place)
+    await delivery.tick(parts.post)
+
+
+def _take_over(parts: Parts, place: meeting.Place) -> None:
+    """What the dead had in their hands goes on."""
+    with database.reading(parts.engine) as db:
+        dead = place.dead(db)
+    if dead:
+        with database.writing(parts.engine) as db:
+            outbox.recover(db, parts.clock(), of=dead)
+
+
+async def _finish_erasures(parts: Parts, _place: meeting.Place) -> None:
     await asyncio.to_thread(erasure.finish, parts.engine, parts.settings.data, parts.clock())
 
 
-async def _let_go(parts: Parts) -> None:
+async def _let_go(parts: Parts, _place: meeting.Place) -> None:
     """What is over its time goes, a transaction a batch."""
     while await asyncio.to_thread(let_go, parts.engine, parts.clock()):
         await asyncio.sleep(0)

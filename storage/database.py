@@ -12,12 +12,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
 from storage import schema
 from storage.vault import Vault
 
+UPGRADE = 6_714_000  # the key of the advisory lock under which tables are changed
+BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
+
+UNREACHABLE = {  # seconds, and milliseconds: a machine that is gone without a word is noticed
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 class DatabaseError(RuntimeError):
@@ -29,6 +39,7 @@ def connect(url: str, sealed_with: Vault, *, pool_size: int = 10) -> Engine:
     options: dict[str, Any] = {}
     if not url.startswith("sqlite"):
         options = {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
+        options["connect_args"] = UNREACHABLE
     carried = {"vault": sealed_with, "turn": threading.Lock()}
     engine = create_engine(url, execution_options=carried, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
@@ -102,16 +113,45 @@ def _config(engine: Engine) -> Config:
     return config
 
 
+def _scripts(engine: Engine) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(engine))
+
+
+def _known(engine: Engine) -> set[str]:
+    return {script.revision for script in _scripts(engine).walk_revisions()}
+
+
 def version(engine: Engine) -> tuple[str | None, str]:
     """The database's migration, and the newest one."""
-    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    newest = _scripts(engine).get_current_head()
     with reading(engine) as db:
         return MigrationContext.configure(db).get_current_revision(), newest or ""
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables up to date. Safe to repeat."""
-    command.upgrade(_config(engine), "head")
+    """Bring the tables up to date. Safe to repeat, and to be begun by several at once.
+
+    Tables that are ahead of this program stay as they are.
+    """
+    with one_at_a_time(engine):
+        have, _ = version(engine)
+        if have is None or have in _known(engine):
+            command.upgrade(_config(engine), "head")
+
+
+@contextmanager
+def one_at_a_time(engine: Engine) -> Iterator[None]:
+    """What may be done by one process alone; others wait. SQLite has one program a file."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect() as db:
+        db.execute(text("SELECT pg_advisory_lock(:key)"), {"key": UPGRADE})
+        db.commit()  # the lock is the connection's: no transaction may hinder a migration
+        try:
+            yield
+        finally:
+            db.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": UPGRADE})
 
 
 def is_empty(engine: Engine) -> bool:
@@ -120,14 +160,25 @@ def is_empty(engine: Engine) -> bool:
 
 
 def check(engine: Engine) -> None:
-    """Raises DatabaseError if the tables are not the program's, or another key sealed them."""
+    """Raises DatabaseError if the tables are not the program's, or another key sealed them.
+
+    Tables that are ahead are the program's too, unless a migration said from where on they are
+    not: so machines can be brought up to date one after the other, the database first.
+    """
     have, need = version(engine)
-    if have != need:
+    known = _known(engine)
+    if (have in known and have != need) or have is None:
         raise DatabaseError(
             f"The database is at migration {have or 'none'}, this program needs {need}. "
             "Make a copy of it, then run: consulta db upgrade"
         )
     with writing(engine) as db:
+        since = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == BREAKING))
+        if since is not None and since not in known:
+            raise DatabaseError(
+                f"The database is at migration {have}, which this program is too old for. "
+                "Install the version that brought it there, or a newer one."
+            )
         _check_key(db)
 
 

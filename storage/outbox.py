@@ -105,10 +105,12 @@ def claim(
     calls: int | None = None,
     *,
     quiet: bool = False,
+    by: int | None = None,
 ) -> list[Letter]:
     """Lease what is due, replies first; at most `calls` of what calls many.
 
-    With `quiet`, people sleep: only what was meant to go out all the same.
+    With `quiet`, people sleep: only what was meant to go out all the same. `by` is whose lease it
+    is (storage.meeting).
     """
     rows = _replies(db, channels, now, limit)
     room = min(limit - len(rows), limit if calls is None else calls)
@@ -116,7 +118,7 @@ def claim(
         taken = {row.person_id for row in rows}
         calls_ = _calls(db, channels, now, room, quiet=quiet)
         rows += {row.person_id: row for row in calls_ if row.person_id not in taken}.values()
-    return _leased(db, rows, now) if rows else []
+    return _leased(db, rows, now, by) if rows else []
 
 
 # Statements of every round, built once: building one costs as much as running it. The state and
@@ -130,7 +132,7 @@ _rows = (
     )
     .join(people, people.c.id == outbox.c.person_id)
     .outerjoin(invitations, invitations.c.id == outbox.c.invitation_id)
-    .where(outbox.c.state == literal_column("'queued'"), outbox.c.due <= bindparam("now"))
+    .where(outbox.c.state == literal_column("'queued'"))
     .order_by(outbox.c.due, outbox.c.id)
     .limit(bindparam("room"))
     .with_for_update(of=outbox, skip_locked=True)
@@ -146,12 +148,15 @@ _crowded = exists().where(
     _other.c.id != outbox.c.id,
     or_(_other.c.state == "leased", _other.c.sent_at > bindparam("lately", type_=Moment())),
 )
+_due = outbox.c.due <= bindparam("now")
 REPLIES = _rows.where(
+    or_(_due, outbox.c.attempts == 0),  # a new one is due, whatever the clock of its writer said
     outbox.c.lane == literal_column(str(REPLY)),
     outbox.c.channel.in_(bindparam("channels", expanding=True)),
     _first_of_person,
 )
 CALLS = _rows.where(
+    _due,
     outbox.c.lane == literal_column(str(BROADCAST)),
     outbox.c.invitation_id == bindparam("invitation"),
     outbox.c.channel == bindparam("channel"),
@@ -178,6 +183,7 @@ LEASED = {
     .values(
         state="leased",
         leased_until=bindparam("until"),
+        leased_by=bindparam("by"),
         attempted_at=case((outbox.c.invitation_id.is_(None), bindparam("now", type_=Moment()))),
         attempts=outbox.c.attempts + 1,
     )
@@ -206,7 +212,9 @@ def _calls(
     return rows
 
 
-def _leased(db: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Letter]:
+def _leased(
+    db: Connection, rows: Sequence[Row[Any]], now: datetime, by: int | None
+) -> list[Letter]:
     """Lease the rows; of invitations only those that are still wanted and still sensible."""
     letters = []
     for row in rows:
@@ -216,7 +224,8 @@ def _leased(db: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Let
             letters.append(replace(letter(db, row), attempts=row.attempts + 1, attempted_at=now))
     if letters:
         ids = [each.id for each in letters]
-        db.execute(LEASED[db.dialect.name], {"ids": ids, "until": now + LEASE, "now": now})
+        given = {"ids": ids, "until": now + LEASE, "now": now, "by": by}
+        db.execute(LEASED[db.dialect.name], given)
     return letters
 
 
@@ -383,12 +392,14 @@ def take_back(db: Connection, person_id: int, reason: str, *which: ColumnElement
     db.execute(update(outbox).where(calls, *which).values(skipped))
 
 
-def recover(db: Connection, now: datetime, *, all_: bool = False) -> int:
-    """Leases whose holder died: an invitation that was handed over may have been sent, and becomes
-    uncertain; all else goes out again."""
+def recover(db: Connection, now: datetime, *, all_: bool = False, of: Sequence[int] = ()) -> int:
+    """Leases that are over, and those `of` workers that are dead: an invitation that was handed
+    over may have been sent, and becomes uncertain; all else goes out again."""
     over = outbox.c.state == "leased"
-    if not all_:
-        over = and_(over, outbox.c.leased_until < now)
+    if not all_:  # one that is longer than any was given by a clock that was wrong
+        until = outbox.c.leased_until
+        dead = outbox.c.leased_by.in_(of)
+        over = and_(over, or_(until < now, until > now + 2 * LEASE, dead))
     calls = outbox.c.invitation_id.is_not(None)
     unsent = update(outbox).where(over, calls, outbox.c.attempted_at.is_(None))
     again_ = db.execute(unsent.values(leased_until=None, **UNSENT)).rowcount

@@ -318,6 +318,7 @@ outbox = Table(
     Column("state", String(10), nullable=False),
     Column("due", Moment, nullable=False),
     Column("leased_until", Moment),
+    Column("leased_by", Integer),  # storage.meeting: the number of the worker
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("attempted_at", Moment),
     Column("asked_at", Moment),  # WhatsApp: by template, whether the invitation is wanted

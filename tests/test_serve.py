@@ -156,7 +156,7 @@ def test_a_database_that_is_behind_is_refused_with_the_command_to_run(tmp_path: 
     assert run("db", "upgrade", **known)[0] == 0
     engine = database.connect(f"sqlite:///{tmp_path}/consulta.db", vault("una clave de prueba"))
     with database.writing(engine) as db:
-        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
     engine.dispose()
     for command in ("serve", "web", "worker"):
         code, _, errors = run(command, **known)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
+import time
 from contextlib import ExitStack
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -21,6 +26,7 @@ from bot.wiring import Parts
 from webhooks import chat, forums, health, hooks, own_data, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
+PATIENCE = 30.0  # seconds for what is on its way, once the server is gone
 HSTS = "max-age=31536000; includeSubDomains"  # a year
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; "
@@ -44,6 +50,7 @@ class Json(DefaultJSONProvider):
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> Flask:
     """The web side. With CONSULTA_WORKER=1 it also delivers: one process does it all."""
     configure()
+    _end_with_the_parent()
     settings = settings or settings_module.read()
     parts = parts or wiring.build(settings)
     app = Flask(__name__)
@@ -70,6 +77,21 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     if os.environ.get("CONSULTA_WORKER") == "1":
         deliver(app, parts)
     return app
+
+
+def _end_with_the_parent() -> None:
+    """In a server's child: end when the server was killed, or it would go on beside the next one,
+    whose port it holds."""
+    parent = multiprocessing.parent_process()
+
+    def watch(server: BaseProcess) -> None:
+        server.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE)
+        os._exit(0)
+
+    if parent is not None:
+        threading.Thread(target=watch, args=(parent,), daemon=True).start()
 
 
 def deliver(app: Flask, parts: Parts) -> None:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import text
 
+from bot import wiring
 from bot.wiring import Parts
 from storage import database, health
 
@@ -14,7 +15,12 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Ready: the database answers. Without it, 503 by the application's error handler."""
+    """Ready: the database answers, and the delivery goes on if it is in this process.
+
+    Without the database, 503 by the application's error handler.
+    """
+    if not wiring.lively(_parts().post):
+        return Response("the delivery stands still\n", status=503)
     with database.reading(_parts().engine) as db:
         db.execute(text("SELECT 1"))
     return jsonify(status="ok")

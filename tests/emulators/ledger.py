@@ -26,6 +26,7 @@ class Ledger(Generic[Failure]):
         self.calls: list[Call] = []
         self.faults: list[str] = []
         self.change = threading.Condition(threading.RLock())
+        self.chance: Callable[[Call], Failure | None] = lambda _call: None  # after the rules
         self._rules: list[Rule[Failure]] = []
 
     def add(self, call: Call) -> None:
@@ -56,4 +57,4 @@ class Ledger(Generic[Failure]):
                 if rule.left > 0 and rule.matches(call):
                     rule.left -= 1
                     return rule.how
-        return None
+            return self.chance(call)

@@ -209,6 +209,10 @@ class Twilio:
     def heal(self) -> None:
         self._ledger.heal()
 
+    def fail_by(self, chance: Callable[[Call], Failure | None]) -> None:
+        """Ask this of every call that no rule is for."""
+        self._ledger.chance = chance
+
     # --- what people do
 
     def press(self, person: Person, nth: int = 0, message: Seen | None = None) -> Form:

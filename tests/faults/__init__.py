@@ -1,0 +1,1 @@
+"""Everything that may go wrong, at once: the real program among people while it is killed."""

@@ -1,0 +1,25 @@
+"""A short trial of all faults at once; the whole one is `python -m tests.faults`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests import databases
+from tests.faults.judge import judge
+from tests.faults.trial import Given, run
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_whatever_goes_wrong_nobody_is_lost_and_nobody_called_twice(database: str) -> None:
+    if database == "postgresql" and (reason := databases.absent()):
+        pytest.skip(reason)
+    webs = 2 if database == "postgresql" else 1
+    given = Given(seed=7, people=24, kills=4, database=database, webs=webs, fills=1, skews=2,
+                  full_for=1.5, refused=False)  # fmt: skip
+    said: list[str] = []
+    verdict = asyncio.run(run(given, judge, said.append))
+    assert verdict.faults == [], said
+    assert verdict.figures["acknowledged"] >= 24
+    assert sum(verdict.figures["starts"].values()) > len(verdict.figures["starts"]), said
