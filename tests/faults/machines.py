@@ -135,6 +135,7 @@ class Machine:
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(READY)
 
 
 def children(pid: int) -> list[int]:
