@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import structlog
 from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage import schema
 from storage.database import UNREACHABLE, reading
@@ -135,13 +135,13 @@ class Knocker:
                     self._thread.start()
 
     def _go(self) -> None:
-        while True:
+        while self._wanted.wait():
+            self._wanted.clear()
             try:
-                with _connected(self._engine) as line:
-                    while self._wanted.wait():
-                        self._wanted.clear()
-                        line.execute(f"NOTIFY {CHANNEL}")
-            except psycopg.Error:
+                with self._engine.connect() as db:
+                    at_once = db.execution_options(isolation_level="AUTOCOMMIT")
+                    at_once.exec_driver_sql(f"NOTIFY {CHANNEL}")
+            except DBAPIError:
                 time.sleep(AGAIN)
 
 
