@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_who_holds_a_lease"
-down_revision = "0005"
+revision = "0011_lease_holders"
+down_revision = "0010_regions"
 branch_labels = None
 depends_on = None
 
