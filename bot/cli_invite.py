@@ -26,6 +26,7 @@ from dialogs.values import LANGUAGES
 from storage import forums, invitations, outbox
 from storage.database import reading
 from storage.invitations import Invitation, Reach
+from storage.segments import Place
 
 FOLLOWED = 1.0  # seconds between two looks
 ON_ITS_WAY = ("queued", "leased")
@@ -78,6 +79,7 @@ def invite_plan(
     call = Call(_moment(at) or now(), segment, _moment(until), _length(spread), words, template)
     with office(changes=True) as (db, library, _):
         made, reach = calling.plan(db, library, forums.named(db, name), call, now())
+        places = calling.catalogue(db, library).places
     if made.any_hour:
         click.echo(
             f"It is {timing.shown(made.due)[-5:]} in Mérida: people sleep, and it goes out all the "
@@ -88,12 +90,13 @@ def invite_plan(
         click.echo(json.dumps({"invitation": made.id, "reach": reach.total}))
         return
     click.echo(f"invitation {made.id}: {reach.total} people, from {timing.shown(made.due)}")
-    _show_reach(reach)
+    _show_reach(reach, places)
 
 
-def _show_reach(reach: Reach) -> None:
+def _show_reach(reach: Reach, places: Mapping[str, Place]) -> None:
     for title, counts in list(asdict(reach).items())[1:]:
         if counts:
+            counts = {places[key].name if key in places else key: n for key, n in counts.items()}
             listed = ", ".join(f"{key} {number}" for key, number in list(counts.items())[:12])
             click.echo(f"  {title.replace('_', ' ')}: {listed}")
 
@@ -106,11 +109,12 @@ def invite_reach(segment: str, *, as_json: bool) -> None:
     """Whom a segment would reach now; nothing is planned."""
     with office() as (db, library, _):
         found = calling.reach(db, library, segment)
+        places = calling.catalogue(db, library).places
     if as_json:
         click.echo(json.dumps(asdict(found), ensure_ascii=False))
     else:
         click.echo(f"{found.total} people")
-        _show_reach(found)
+        _show_reach(found, places)
 
 
 @invite.command("list")
@@ -156,10 +160,11 @@ def _state(one: Invitation) -> str:
 @explained
 def invite_preview(number: int, *, as_json: bool) -> None:
     """How it will look on each channel, in each language."""
-    with office() as (db, library, _):
+    with office() as (db, library, settings):
         one = invitations.get(db, number)
         messages = {code: calling.message(db, library, number, code) for code in LANGUAGES}
-    later = f"template {one.template}, then the above" if one.template else calling.NO_TEMPLATE
+    template = one.template or settings.whatsapp_template
+    later = f"template {template}, then the above" if template else calling.NO_TEMPLATE
     shown = {
         code: {
             "telegram": telegram.preview(message),
@@ -262,12 +267,23 @@ def _counts(found: Mapping[str, Any], rate: float) -> str:
 @click.option("--at", help="Another time.")
 @click.option("--segment", help="Others.")
 @click.option("--until", help="Another last sensible moment.")
+@click.option("--template", help="Another ContentSid of an approved es_MX template.")
+@click.option("--es", help="Other words instead of the forum's description, in Spanish.")
+@click.option("--yua", help="The same in Maya.")
 @as_json
 @explained
 def invite_change(
-    number: int, at: str | None, segment: str | None, until: str | None, *, as_json: bool
+    number: int,
+    at: str | None,
+    segment: str | None,
+    until: str | None,
+    template: str | None,
+    es: str | None,
+    yua: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Change what has not begun; the last sensible moment also while it runs."""
+    """Change what has not begun; its words, template and last moment also while it runs."""
     with office(changes=True) as (db, library, _):
         one = invitations.get(db, number)
         if (at or segment is not None) and one.state != "planned":
@@ -277,6 +293,11 @@ def invite_change(
             values["due"] = timing.awake(_moment(at) or now())
         if until:
             values["latest"] = _moment(until)
+        if template is not None:
+            values["template"] = template or None
+        words = {code: text for code, text in (("es", es), ("yua", yua)) if text is not None}
+        if words:
+            values["words"] = {**one.words, **words}
         if segment is not None:
             values |= {"segment": segment, "reach": calling.reach(db, library, segment).total}
         if values.get("latest", one.latest) <= values.get("due", one.due):

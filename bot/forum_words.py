@@ -104,13 +104,8 @@ def message(
         return Message(
             f"{say('forum_conclusions', code, _values(plan, code))}\n{words_}", language=code
         )
-    key = f"forum_{invitation.purpose}"
+    key = f"forum_{invitation.purpose}"  # reminder, cancellation, thanks, seat
     return Message(say(key, code, _values(plan, code)), language=code)
-
-
-def moved_up(forum: Forum, language: str | None) -> Message:
-    words = say("forum_moved_up", language, _values(forum.plan, language))
-    return Message(words, language="yua" if language == "yua" else "es")
 
 
 def difference(before: Plan, after: Plan) -> Text:

@@ -13,7 +13,7 @@ from bot import forum_words, timing
 from bot.forum_words import FORM
 from dialogs.asking import Library
 from dialogs.values import Message, Text
-from storage import forms, forums, invitations, outbox, people, regions, segments
+from storage import forms, forums, invitations, regions, segments
 from storage.database import writing
 from storage.forums import Forum, Plan
 from storage.invitations import Invitation, Purpose, Reach
@@ -62,9 +62,19 @@ def _point(columns: Mapping[str, str]) -> tuple[float, float] | None:
     return (float(given[0]), float(given[1])) if given[0] and given[1] else None
 
 
-def reach(db: Connection, library: Library, segment: str, purpose: Purpose = "invitation") -> Reach:
-    """Whom it would reach now. Raises SegmentError."""
-    return invitations.reach(db, segments.condition(segment, catalogue(db, library)), purpose)
+def reach(
+    db: Connection,
+    library: Library,
+    segment: str,
+    purpose: Purpose = "invitation",
+    forum_id: int | None = None,
+) -> Reach:
+    """Whom it would reach now; of a forum, without those who have answered already.
+
+    Raises SegmentError.
+    """
+    who = segments.condition(segment, catalogue(db, library))
+    return invitations.reach(db, who, purpose, forum_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ def plan(
             f"The invitation would go out until {timing.shown(due + call.spread)}, but it makes "
             f"sense only until {timing.shown(latest)}. Choose an earlier --at, or say --until."
         )
-    found = reach(db, library, call.segment)
+    found = reach(db, library, call.segment, forum_id=forum.id)
     made = _add(db, forum, "invitation", call, due, latest, now, reach=found.total)
     if at_once and timing.quiet(due):
         invitations.change(db, made, any_hour=True)
@@ -198,6 +208,7 @@ def conclude(db: Connection, forum: Forum, words: Text, now: datetime) -> int:
 class Words:
     """What invitations say, by invitation and language, kept for a moment."""
 
+    usual: str = ""  # the template of whatever has none of its own
     kept: dict[tuple[int, str | None], tuple[datetime, Message]] = field(default_factory=dict)
 
     def of(self, db: Connection, library: Library, letter: Letter, now: datetime) -> Message:
@@ -213,10 +224,11 @@ class Words:
         if letter.invitation_id is None:
             return None
         invitation = invitations.get(db, letter.invitation_id)
-        if not invitation.template:
+        template = invitation.template or self.usual
+        if not template:
             return None
         plan = forums.get(db, invitation.forum_id).plan
-        return invitation.template, {
+        return template, {
             "1": forum_words.title(plan, "es"),
             "2": forum_words.when(plan, "es"),
         }
@@ -261,11 +273,16 @@ def _queue(db: Connection, library: Library, channels: Sequence[str], now: datet
 
 def _urgent(invitation: Invitation, forum: Forum, now: datetime) -> bool:
     """Whether people have to know before they wake: the forum is first thing in the morning."""
-    tells = invitation.purpose in ("change", "cancellation")
+    tells = invitation.purpose in ("change", "cancellation", "seat")
     return tells and timing.awake(now) >= forum.plan.starts_at - timing.LAST_CALL
 
 
 def _move_up(db: Connection, forum: Forum, now: datetime) -> None:
-    for person_id in forums.move_up(db, forum):
-        channel, language = people.reached_by(db, person_id)
-        outbox.put(db, person_id, channel, forum_words.moved_up(forum, language), due=now)
+    """Give free seats away, and tell those who have one now."""
+    moved = forums.move_up(db, forum)
+    if not moved:
+        return
+    latest = forum.plan.starts_at
+    made = _add(db, forum, "seat", Call(now), now, latest, now, reach=len(moved))
+    urgent = _urgent(invitations.get(db, made), forum, now)
+    invitations.give(db, made, moved, due=now, urgent=urgent)

@@ -96,7 +96,7 @@ def about(db: Connection, library: Library, person: Person, inbound: Inbound) ->
         here = _on(db, here, person, asked)
     elif inbound.kind in ("text", "voice") and not _speaking(person.talk):
         here = _written(db, here, person)
-    return _informed(db, here)
+    return _informed(db, _reconsidered(here))
 
 
 def _pressed(inbound: Inbound) -> About | None:
@@ -168,6 +168,22 @@ def _written(db: Connection, here: Here, person: Person) -> Here:
     if last.answer is None and here.talk.top is None and not here.talk.offered:
         return _on(db, here, person, About(last.forum_id, trial=False))
     return here
+
+
+def _reconsidered(here: Here) -> Here:
+    """In the midst of what follows a yes, "no puedo" is about coming after all."""
+    top, said = here.talk.top, here.inbound
+    if top is None or top.form != FORM or top.at in ("", ASKED) or said.kind != "text":
+        return here
+    script = here.library.script(top)
+    options = script.question(ASKED).options
+    other = replies.named(options, said.text)
+    if other is None or replies.plain(said.text) in BARE:
+        return here
+    if replies.named(script.question(top.at).options, said.text):
+        return here
+    payload = f"{top.id}.0.{options.index(other)}"
+    return replace(here, inbound=replace(said, kind="button", payload=payload))
 
 
 def _meant(db: Connection, here: Here, forum_id: int) -> int | None:

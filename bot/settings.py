@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     twilio_api: str = ""
     whatsapp_from: str = ""
     whatsapp_rate: float = 10.0
+    whatsapp_template: str = ""  # asks, outside the 24 hours, whether a message is wanted
     host: str = "127.0.0.1"
     port: int = 8000
     chat: bool = False  # the local chat page; `consulta demo` turns it on

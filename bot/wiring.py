@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, flights, forum_words
+from bot import delivery, erasure, flights, forum_words, invitations
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -83,6 +83,7 @@ def build(
         clock=clock,
         bell=bell,
         library=desk.library,
+        words=invitations.Words(settings.whatsapp_template),
         flights=Flights(settings.data / "flights"),
     )
     return Parts(settings, engine, desk, post, bell, clock)

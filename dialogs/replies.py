@@ -121,6 +121,13 @@ def choice(options: Sequence[Option], text: str) -> Found:
     return _near(options, said)
 
 
+def named(options: Sequence[Option], text: str) -> Option | None:
+    """The one option whose name, label or alias is just what was said, bare numbers aside."""
+    said = plain(text)
+    found = [option for option in options if said in _names(option)]
+    return found[0] if len(found) == 1 and not said.isdecimal() else None
+
+
 def _place(said: str, options: Sequence[Option]) -> int | None:
     """The place that a number names: "2", "2.", "la 2", "opción dos", "2 No"."""
     words = said.split()

@@ -31,8 +31,11 @@ from dialogs.values import Text
 from storage import schema
 from storage.outbox import BLOCKED, BROADCAST, CALLED_OFF, REPLY, STOPPED, TOO_LATE
 
-Purpose = Literal["invitation", "reminder", "change", "cancellation", "thanks", "conclusions"]
+Purpose = Literal[
+    "invitation", "reminder", "change", "cancellation", "seat", "thanks", "conclusions"
+]
 ASKING = ("invitation", "change")  # these have buttons, and an answer is expected
+ANSWERABLE = (*ASKING, "reminder", "seat")  # to these one may say: I cannot come after all
 STATES = (
     *("queued", "leased", "sent", "delivered", "read"),
     *("failed", "uncertain", "held", "missed"),
@@ -170,10 +173,17 @@ def consented() -> ColumnElement[bool]:
     return func.coalesce(last.correlate(people).scalar_subquery(), false())
 
 
-def reach(db: Connection, who: ColumnElement[bool], purpose: Purpose = "invitation") -> Reach:
-    """Count them, in one statement."""
+def reach(
+    db: Connection,
+    who: ColumnElement[bool],
+    purpose: Purpose = "invitation",
+    forum_id: int | None = None,
+) -> Reach:
+    """Count them, in one statement; whoever has answered about the forum is not asked again."""
     free = case(
-        (people.c.stopped_at.is_not(None), STOPPED), (people.c.blocked_at.is_not(None), BLOCKED)
+        (people.c.stopped_at.is_not(None), STOPPED),
+        (people.c.blocked_at.is_not(None), BLOCKED),
+        *([(_answered(forum_id), ANSWERED)] if forum_id and purpose == "invitation" else []),
     )
     kept = case((~consented(), "no consent"), else_=free) if purpose == "invitation" else free
     keys = (people.c.channel, people.c.language, people.c.municipality)
@@ -246,20 +256,34 @@ def queue(
 
 def _first_state(invitation: Invitation, channels: Sequence[str]) -> tuple[Any, Any]:
     """Queued, or skipped with the reason."""
-    answered = exists().where(
-        rsvps.c.person_id == people.c.id,
-        rsvps.c.forum_id == invitation.forum_id,
-        rsvps.c.answer.is_not(None),
-    )
     reasons: list[tuple[ColumnElement[bool], str]] = [
         (people.c.stopped_at.is_not(None), STOPPED),
         (people.c.blocked_at.is_not(None), BLOCKED),
         (people.c.channel.not_in(channels), NO_CHANNEL),
     ]
     if invitation.purpose == "invitation":
-        reasons.append((answered.correlate(people), ANSWERED))
+        reasons.append((_answered(invitation.forum_id), ANSWERED))
     skipped = or_(*(test for test, _ in reasons))
     return case((skipped, "skipped"), else_="queued"), case(*reasons, else_=null())
+
+
+def _answered(forum_id: int) -> ColumnElement[bool]:
+    mine = and_(rsvps.c.person_id == people.c.id, rsvps.c.forum_id == forum_id)
+    return exists().where(mine, rsvps.c.answer.is_not(None)).correlate(people)
+
+
+def give(
+    db: Connection, invitation_id: int, ids: Sequence[int], *, due: datetime, urgent: bool
+) -> None:
+    """Queue it to just these people."""
+    lane = literal(REPLY if urgent else BROADCAST)
+    some = select(
+        people.c.id, people.c.channel, lane, literal(invitation_id), literal("queued"),
+        literal(due, schema.outbox.c.due.type),
+    ).where(people.c.id.in_(ids))  # fmt: skip
+    columns = ["person_id", "channel", "lane", "invitation_id", "state", "due"]
+    db.execute(insert(outbox).from_select(columns, some))
+    _set(db, invitation_id, state="sending")
 
 
 # while it runs
@@ -276,7 +300,9 @@ def alert(db: Connection, invitation_id: int, words: str) -> None:
 
 
 def change(db: Connection, invitation_id: int, **values: Any) -> None:
-    """Another time, segment, or last moment."""
+    """Another time, segment, last moment, template, or other words."""
+    if "words" in values:
+        values["words"] = json.dumps(dict(values["words"]), ensure_ascii=False)
     _set(db, invitation_id, **values)
 
 
@@ -357,7 +383,7 @@ def last_to(db: Connection, person_id: int, now: datetime) -> Row[Any] | None:
         .outerjoin(
             rsvps, and_(rsvps.c.forum_id == forums.c.id, rsvps.c.person_id == outbox.c.person_id)
         )
-        .where(outbox.c.person_id == person_id, invitations.c.purpose.in_((*ASKING, "reminder")))
+        .where(outbox.c.person_id == person_id, invitations.c.purpose.in_(ANSWERABLE))
         .where(outbox.c.state.in_(("leased", "sent", "delivered", "read", "uncertain")))
         .where(forums.c.ends_at > now, forums.c.state == "planned")
         .where(at.is_not(None))  # leased but not handed over: nobody can have answered it

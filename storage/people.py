@@ -191,13 +191,6 @@ def unheard(db: Connection, person_id: int, since: datetime | None, heard_at: da
     db.execute(update(people).where(mine).values(heard_at=heard_at))
 
 
-def reached_by(db: Connection, person_id: int) -> tuple[str, str | None]:
-    """The channel and the language of a person."""
-    row = db.execute(select(people.c.channel, people.c.language).where(people.c.id == person_id))
-    channel, language = row.one()
-    return channel, language
-
-
 def municipality(db: Connection, person_id: int) -> str:
     """The code of the municipality of a person, or ""."""
     found = db.scalar(select(people.c.municipality).where(people.c.id == person_id))

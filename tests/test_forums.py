@@ -159,6 +159,19 @@ def test_minds_change_by_words_and_by_the_old_button(there: Forums) -> None:
     assert there.attendance(forum) == {"maybe": 1}
 
 
+@pytest.mark.parametrize("said", ["no puedo", "Ya no voy.", "tal vez"])
+@pytest.mark.parametrize("before", [("1",), ("1", "2")])
+def test_minds_change_in_the_midst_of_the_questions(
+    small: Forums, said: str, before: tuple[str, ...]
+) -> None:
+    small.guest("eva")
+    forum = small.forum()
+    small.invited(forum)
+    small.world.answers_until("eva", *before)
+    small.world.says("eva", said)
+    assert small.attendance(forum) == {"maybe" if said == "tal vez" else "no": 1}
+
+
 def test_nobody_is_told_no_company_is_a_number(small: Forums) -> None:
     small.guest("eva")
     forum = small.forum()

@@ -17,7 +17,7 @@ from bot.invitations import PlanError
 from storage import invitations, outbox, people, schema
 from storage.database import reading, writing
 from tests.forum_world import ASKED, DAY, HOUR, WATER, Forums
-from tests.world import World
+from tests.world import World, world
 
 MINUTE = timedelta(minutes=1)
 
@@ -233,9 +233,7 @@ def test_whoever_declines_the_template_gets_no_invitation(small: Forums) -> None
     small.guest("beto2", channel="whatsapp", heard_at=small.now - 2 * DAY)
     sent = small.invited(small.forum(), template=template)
     small.world.told("beto2")
-    assert small.world.says("beto2", "no") == [
-        "Está bien, no te mandamos la invitación. Gracias por avisar."
-    ]
+    assert small.world.says("beto2", "no") == ["Está bien, no te lo mandamos. Gracias por avisar."]
     assert small.status(sent) == {
         "intended": 1, "skipped": {"the person did not want the invitation": 1},
     }  # fmt: skip
@@ -245,6 +243,81 @@ def test_a_person_on_a_channel_that_is_off_is_accounted_for(small: Forums) -> No
     small.guest("eva", channel="sms")
     sent = small.invited(small.forum())
     assert small.status(sent) == {"intended": 1, "skipped": {"the channel is off": 1}}
+
+
+def test_every_notice_goes_by_the_usual_template_where_the_window_is_closed(
+    tmp_path: Path, database_url: str
+) -> None:
+    template = "HX" + "0" * 31 + "9"
+    with world(tmp_path, database_url, whatsapp_template=template) as made:
+        there = Forums(made, tmp_path)
+        body = {"twilio/text": {"body": "Hay un aviso sobre {{1}}, {{2}}. ¿Lo quieres ver?"}}
+        made.twilio.contents[template] = {"sid": template, "types": body}
+        made.twilio.approve(template)
+        there.guest("beto2", channel="whatsapp")
+        there.guest("eva")
+        forum = there.forum(capacity=1)
+        there.invited(forum)
+        made.says("eva", "1")
+        made.answers_until("beto2", "1", "0", "no")
+        assert there.attendance(forum) == {"yes": 1, "waiting": 1}
+        made.clock.advance(2 * DAY)
+        made.says("eva", "no puedo")
+        made.told("beto2")
+        there.tick()
+        assert there.attendance(forum) == {"yes": 1, "no": 1}
+        assert made.told("beto2") == [
+            "Hay un aviso sobre Agua y servicios en el oriente, "
+            "Sábado 10 de julio, 10:00 a 13:00. ¿Lo quieres ver?"
+        ]
+        assert made.says("beto2", "sí")[0].startswith("¡Se abrió un lugar!")
+        made.clock.advance(2 * DAY)
+        there.cancelled(forum)
+        there.tick()
+        assert made.told("beto2")[0].startswith("Hay un aviso")
+        assert made.says("beto2", "sí")[0].startswith("Se canceló el foro")
+
+
+def test_whoever_gets_a_seat_at_night_sleeps_on(small: Forums) -> None:
+    small.guest("eva")
+    small.guest("fito")
+    forum = small.forum(capacity=1)
+    small.invited(forum)
+    small.world.answers_until("eva", "1", "0", "no")
+    small.world.answers_until("fito", "1", "0", "no")
+    small.world.clock.advance(14 * HOUR)
+    small.world.says("eva", "no puedo")
+    small.tick_only()
+    assert small.attendance(forum) == {"yes": 1, "no": 1}
+    assert small.world.told("fito") == []
+    small.tick(after=10 * HOUR)
+    assert small.world.told("fito")[0].startswith("¡Se abrió un lugar!")
+    small.world.says("fito", "no puedo")
+    assert small.attendance(forum) == {"no": 2}
+
+
+def test_words_change_while_it_runs(small: Forums) -> None:
+    small.guest("eva")
+    small.guest("fito")
+    made, _ = small.plan(small.forum(), spread=2 * HOUR)
+    small.tick_only()
+    small.wait_for(made.id, 1, 1)
+    with writing(small.engine) as db:
+        invitations.change(db, made.id, words={"es": "Trae tu recibo de agua."})
+    small.tick(after=3 * HOUR)
+    [last] = small.world.told("fito")
+    assert "Trae tu recibo de agua." in last
+    assert "Trae tu recibo" not in small.world.told("eva")[0]
+
+
+def test_who_has_answered_does_not_count_as_reached(small: Forums) -> None:
+    small.guest("eva")
+    small.guest("fito")
+    forum = small.forum()
+    small.invited(forum)
+    small.world.says("eva", "2")
+    _, reach = small.plan(forum)
+    assert (reach.total, dict(reach.left_out)) == (1, {"the person has answered already": 1})
 
 
 # trying it on oneself

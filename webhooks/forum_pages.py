@@ -41,6 +41,7 @@ PURPOSES = {
     "reminder": "Recordatorio",
     "change": "Aviso de cambio",
     "cancellation": "Aviso de cancelación",
+    "seat": "Aviso de lugar",
     "thanks": "Agradecimiento",
     "conclusions": "Conclusiones",
 }
