@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select, update
 
 from bot import conversation, invitations, timing, wiring
 from bot.conversation import Desk
+from bot.forum_words import FORM
 from bot.invitations import Call
 from bot.settings import Settings
 from bot.wiring import Parts
@@ -28,7 +29,9 @@ from dialogs.questions import Question
 from dialogs.state import Dialog
 from dialogs.values import Inbound
 from storage import forums, organizers, people, plan, schema
+from storage import invitations as storing
 from storage.database import writing
+from storage.forms import newest
 from storage.forums import Answer, Place, Plan
 
 EMAIL = "demo@consulta.local"
@@ -38,6 +41,8 @@ STRETCH = timedelta(days=21)  # over which the sample people came
 STAYS = 0.975  # the chance to go on after a question
 RARE = {"no_dice": 0.12, "otro": 0.12, "menor": 0.3, "no": 0.5, "hombre": 0.7, "60_mas": 0.5}
 MOST = 60  # messages of one person
+NEAR = 60  # kilometres around a forum from which people are called
+FATES = ("delivered", "read", "read", "read", "sent", "missed")
 TROUBLES = (  # state, reason, code, how many
     ("uncertain", "the provider did not answer in time", "", 6),
     ("failed", "message undeliverable", "63024", 3),
@@ -225,8 +230,27 @@ def _make_forums(db: Connection, parts: Parts, rng: Random) -> None:
             if forums.answer(db, forum, person, said, now) == "yes" and given["days"] < 0:
                 forums.attend(db, forum.id, person, plan_.starts_at)
         if given["days"] > 0:
-            call = Call(now + timedelta(days=1), f"municipality = {given['municipality']}")
+            call = Call(now + timedelta(days=1), f"near({given['town']}, {NEAR})")
             invitations.plan(db, parts.desk.library, forum, call, now)
+        else:
+            _call(db, forum, rng.sample(everybody, len(everybody) * 2 // 3), rng)
+
+
+def _call(db: Connection, forum: forums.Forum, called: Sequence[int], rng: Random) -> None:
+    """An invitation that went out a week before its forum, and what became of it."""
+    due = forum.plan.starts_at - timedelta(days=7)
+    number = storing.add(
+        db, forum.id, "invitation", segment="", due=due, latest=forum.plan.starts_at, at=due,
+        version=newest(db, FORM) or 1, reach=len(called),
+    )  # fmt: skip
+    storing.change(db, number, state="done")
+    rows = [
+        {"person_id": person, "channel": "whatsapp", "lane": 1, "invitation_id": number,
+         "due": due, "sent_at": due, "attempts": 1, "state": rng.choice(FATES)}
+        for person in called
+    ]  # fmt: skip
+    if rows:
+        db.execute(schema.outbox.insert(), rows)
 
 
 def _break_two(desk: Desk, now: datetime) -> None:

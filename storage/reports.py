@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from storage import schema, troubles
 ZONE = "America/Merida"
 OFFSET = "-6 hours"  # of that zone, which keeps no summer time since 2022; SQLite knows no zones
 QUIET = timedelta(days=3)  # without a word for so long, an unfinished conversation broke off
+ARRIVED = ("sent", "delivered", "read")  # it went out, as far as anybody can know
 SMALLEST = 5  # people: a smaller group could be recognised, and is shown as "fewer than 5"
 
 answers, responses, people = schema.answers, schema.responses, schema.people
@@ -39,6 +40,8 @@ class Scope:
     form: str
     versions: tuple[int, ...]
     pilot: bool
+    only: Mapping[str, str] = field(default_factory=dict)  # of NARROWING: those alone
+    since: datetime | None = None  # began at or after this moment
 
     @property
     def newest(self) -> int:
@@ -72,6 +75,18 @@ class Group:
     begun: int
     completed: int
     refused: int
+    broke_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What became of everybody who was invited to a forum, each person counted once."""
+
+    invited: int = 0
+    reached: int = 0  # it went out, as far as anybody can know
+    answered: int = 0
+    coming: int = 0  # said yes
+    attended: int = 0
 
 
 def scope(db: Connection, form: str) -> Scope | None:
@@ -86,8 +101,21 @@ def scope(db: Connection, form: str) -> Scope | None:
     return Scope(form, versions, pilot)
 
 
+NARROWING = ("channel", "language", "came_by")
+
+
 def _inside(given: Scope) -> ColumnElement[bool]:
-    return and_(responses.c.form == given.form, responses.c.version.in_(given.versions))
+    """The passes that count. Who somebody is stands with the person: those are looked up."""
+    tests = [responses.c.form == given.form, responses.c.version.in_(given.versions)]
+    if given.since:
+        tests.append(responses.c.started_at >= given.since)
+    if "channel" in given.only:
+        tests.append(responses.c.mode == given.only["channel"])
+    told = {name: value for name, value in given.only.items() if name != "channel"}
+    if told:
+        theirs = [func.coalesce(COLUMNS[name], "") == value for name, value in told.items()]
+        tests.append(responses.c.person_id.in_(select(people.c.id).where(*theirs)))
+    return and_(*tests)
 
 
 def _standing() -> ColumnElement[bool]:
@@ -131,26 +159,59 @@ COLUMNS: Mapping[str, ColumnElement[Any]] = {
 }
 
 
-def by(db: Connection, given: Scope, *columns: str) -> dict[str, list[Group]]:
+def by(db: Connection, given: Scope, now: datetime, *columns: str) -> dict[str, list[Group]]:
     """Everybody who began, by each of these columns of COLUMNS; the largest groups first.
 
     One pass over the people serves them all: they are counted by all columns at once.
     """
     keys = [COLUMNS[name] for name in columns]
-    statement = (
-        select(*keys, responses.c.state, func.count())
+    outcome = case(
+        (responses.c.state != "started", responses.c.state),
+        (people.c.heard_at < now - QUIET, "broke_off"),
+        else_="started",
+    ).label("outcome")
+    inner = (
+        select(*keys, outcome)
         .select_from(responses.join(people, people.c.id == responses.c.person_id))
         .where(_inside(given))
-        .group_by(*keys, responses.c.state)
+        .subquery()
     )
+    statement = select(*inner.c, func.count()).group_by(*inner.c)
     found: dict[str, dict[str, list[int]]] = {name: {} for name in columns}
-    for *values_, state, count in db.execute(statement):
+    for *values_, ended, count in db.execute(statement):
         for name, value in zip(columns, values_, strict=True):
-            tally = found[name].setdefault(value or "", [0, 0, 0])
+            tally = found[name].setdefault(value or "", [0, 0, 0, 0])
             tally[0] += count
-            tally[1] += count * (state == "completed")
-            tally[2] += count * (state == "refused")
+            for place, state in enumerate(("completed", "refused", "broke_off"), 1):
+                tally[place] += count * (ended == state)
     return {name: _largest_first(tallies) for name, tallies in found.items()}
+
+
+def called(db: Connection) -> Called:
+    """What became of everybody who was invited to any forum, each counted once."""
+    outbox, invitations, rsvps = schema.outbox, schema.invitations, schema.rsvps
+    reached = func.max(case((outbox.c.state.in_(ARRIVED), 1), else_=0)).label("reached")
+    invited = (
+        select(outbox.c.person_id, reached)
+        .join(invitations, invitations.c.id == outbox.c.invitation_id)
+        .where(invitations.c.purpose == "invitation", outbox.c.state != "skipped")
+        .group_by(outbox.c.person_id)
+        .subquery()
+    )
+    replied = (
+        select(
+            rsvps.c.person_id,
+            func.max(case((rsvps.c.answer.is_not(None), 1), else_=0)).label("answered"),
+            func.max(case((rsvps.c.answer == "yes", 1), else_=0)).label("coming"),
+            func.max(case((rsvps.c.attended_at.is_not(None), 1), else_=0)).label("attended"),
+        )
+        .group_by(rsvps.c.person_id)
+        .subquery()
+    )
+    sums = (func.coalesce(func.sum(column), 0) for column in (
+        invited.c.reached, replied.c.answered, replied.c.coming, replied.c.attended))  # fmt: skip
+    both = invited.outerjoin(replied, replied.c.person_id == invited.c.person_id)
+    return Called(*db.execute(select(func.count(), *sums).select_from(both)).one())
 
 
 def _largest_first(tallies: Mapping[str, Sequence[int]]) -> list[Group]:

@@ -256,7 +256,7 @@ def test_the_figures_agree_with_each_other(site):
     with reading(site.parts.engine) as db:
         scope = reports.scope(db, "consulta")
         found = reports.dispositions(db, scope, site.parts.clock())
-        groups = reports.by(db, scope, "channel", "municipality")
+        groups = reports.by(db, scope, site.parts.clock(), "channel", "municipality")
         assert found.reached == db.scalar(select(func.count()).select_from(schema.responses)) == 60
         for column in groups.values():
             assert sum(group.begun for group in column) == found.reached
@@ -288,7 +288,9 @@ def test_the_figures_are_the_same_on_both_databases(database_url, tmp_path):
 
 def test_a_small_group_is_not_shown_with_its_number(site):
     with reading(site.parts.engine) as db:
-        found = reports.by(db, reports.scope(db, "consulta"), "municipality")["municipality"]
+        found = reports.by(db, reports.scope(db, "consulta"), site.parts.clock(), "municipality")[
+            "municipality"
+        ]
     small = [group for group in found if 0 < group.begun < reports.SMALLEST]
     assert small
     assert f"menos de {reports.SMALLEST}" in site.as_("analyst").reads("/participacion")

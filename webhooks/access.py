@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyotp
-import segno
 from flask import (
     Blueprint,
     Flask,
@@ -33,6 +31,7 @@ from bot.wiring import Parts
 from storage import organizers
 from storage.database import reading, writing
 from storage.organizers import AccountError, Organizer, Role
+from webhooks import pictures
 
 blueprint = Blueprint("access", __name__)
 
@@ -220,15 +219,8 @@ def totp() -> str:
     """The secret to scan; it counts only once a code has proved that it arrived."""
     secret = session.setdefault("totp", pyotp.random_base32())
     address = pyotp.TOTP(secret).provisioning_uri(name=me().email, issuer_name=ISSUER)
-    return render_template("totp.html", secret=secret, picture=_qr(address))
-
-
-def _qr(address: str) -> str:
-    drawn = io.BytesIO()
-    code = segno.make(address, error="m")
-    code.save(drawn, kind="svg", scale=5, border=3, xmldecl=False, svgclass="qr", lineclass="ink",
-              omitsize=True, title="Código QR para la aplicación", nl=False)  # fmt: skip
-    return drawn.getvalue().decode()
+    picture = pictures.qr(address, "Código QR para la aplicación")
+    return render_template("totp.html", secret=secret, picture=picture)
 
 
 @blueprint.post("/mi-cuenta/codigo")

@@ -10,16 +10,17 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection
 
-from bot import forum_words
+from bot import forum_words, telegram, whatsapp
 from bot import invitations as calling
-from dialogs.values import LANGUAGES
-from storage import forums, invitations
+from dialogs import asking
+from dialogs.values import LANGUAGES, Text
+from storage import forms, forums, invitations
 from storage.database import reading
 from storage.forums import Forum
 from storage.invitations import Invitation
 from storage.organizers import Role
 from storage.segments import Catalogue, SegmentError
-from webhooks import census, spoken
+from webhooks import census, pictures, spoken
 from webhooks.access import allowed, parts
 
 blueprint = Blueprint("forums", __name__, url_prefix="/foros")
@@ -129,12 +130,50 @@ def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
         "coming": forums.attendance(db, forum.id),
         "sent": sent,
         "live": any(each.running for each in sent),
-        "headings": {code: forum_words.heading(forum.plan, code) for code in LANGUAGES},
+        "looks": looks(db, forum, {}),
         "when": _earliest(forum),
         "over": forum.plan.ends_at < parts().clock(),
         "towns": census.towns(),
         "topics": _topics(calling.catalogue(db, library)),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a message looks on a channel: its words, then its buttons or the rows of its list."""
+
+    channel: str
+    language: str
+    words: str
+    taps: tuple[str, ...]
+    listed: bool
+
+
+LOOKS = {"Telegram": telegram.preview, "WhatsApp": whatsapp.preview}
+TAP = re.compile(r"\[([^\]]+)\]")
+
+
+def looks(db: Connection, forum: Forum, words: Text) -> list[Look]:
+    """The invitation to a forum as each channel will show it, in each language."""
+    library, version = parts().desk.library, forms.newest(db, forum_words.FORM) or 1
+    open_ = forum_words.dialog(forum.id, version)
+    question = library.script(open_).question(forum_words.ASKED)
+    found = []
+    for code in LANGUAGES:
+        known = forum_words.knowing(library, forum.plan, code, words)
+        asked = asking.message(question, open_, known, code)
+        found += [_look(channel, code, draw(asked)) for channel, draw in LOOKS.items()]
+    return found
+
+
+def _look(channel: str, code: str, drawn: str) -> Look:
+    lines = drawn.splitlines()
+    while lines and (TAP.match(lines[-1]) or lines[-1].startswith("≡ ")):
+        lines.pop()
+    under = drawn.splitlines()[len(lines) :]
+    listed = any(line.startswith("≡ ") for line in under)
+    taps = [tap for line in under for tap in ([line[2:]] if listed else TAP.findall(line))]
+    return Look(channel, code, "\n".join(lines), tuple(taps), listed)
 
 
 def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
@@ -186,15 +225,35 @@ def reach(number: int) -> tuple[str, int]:
             found = calling.reach(db, parts().desk.library, segment(request.args))
         except SegmentError as error:
             return render_template("forum_reach.html", fault=str(error)), 422
-    words = texts(request.args, "palabras_")
+        shown = looks(db, forum, texts(request.args, "palabras_"))
     return render_template(
         "forum_reach.html",
         found=found,
         fault="",
         towns={town.code: town.name for town in census.towns()},
         reasons=REASONS,
-        preview={code: forum_words.heading(forum.plan, code, words) for code in LANGUAGES},
+        looks=shown,
     ), 200
+
+
+BOT = re.compile(r"@?(\w{5,32})")  # a bot's name, as Telegram allows it
+
+
+@blueprint.get("/<int:number>/puerta")
+@allowed("organizer", "facilitator")
+def door(number: int) -> str:
+    """The sheet for the door: whoever scans its code and sends it is there."""
+    with reading(parts().engine) as db:
+        forum = kept(db, number)
+    named = BOT.fullmatch(request.args.get("bot", "").strip())
+    number_ = parts().settings.whatsapp_from.removeprefix("whatsapp:").lstrip("+")
+    links = {}
+    if named:
+        links["Telegram"] = f"https://t.me/{named[1]}?start=puerta-{forum.door}"
+    if number_:
+        links["WhatsApp"] = f"https://wa.me/{number_}?text=aqui%20{forum.door}"
+    drawn = {name: pictures.qr(link, f"Código QR para {name}") for name, link in links.items()}
+    return render_template("forum_door.html", forum=forum, drawn=drawn, bot=named and named[1])
 
 
 def texts(given: Any, prefix: str) -> dict[str, str]:

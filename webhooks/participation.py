@@ -35,6 +35,12 @@ NAMES = {
 }
 
 
+FIELDS = {"channel": "canal", "language": "idioma", "came_by": "via"}  # of the address
+UNSAID = "-"  # in the address: those of whom it is not known
+SPANS = {"1": "las últimas 24 horas", "7": "la última semana", "28": "las últimas cuatro semanas"}
+CENSUS = "census"  # a column of the choices: the share that the census gives it, in percent
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A question, how many answered it, and how many fell silent after it."""
@@ -60,7 +66,9 @@ def page() -> str:
     now = parts().clock()
     with reading(parts().engine) as db:
         names = list(dict.fromkeys(row.name for row in reports.published(db)))
-        scope = _scope(db, names)
+        if not names:
+            return render_template("participation_none.html")
+        scope = _scope(db, names, now)
         script = parts().desk.library.lookup(scope.form, scope.newest)
         shown = _figures(db, scope, script, now)
     return render_template(
@@ -68,6 +76,10 @@ def page() -> str:
         scope=scope,
         title=in_language(script.title, "es"),
         names=names,
+        asked=_asked(scope),
+        narrowed=bool(scope.only or scope.since),
+        unsaid=UNSAID,
+        spans=SPANS,
         smallest=SMALLEST,
         **shown,
     )
@@ -78,31 +90,45 @@ def page() -> str:
 def questions() -> str:
     """Question by question: a request of its own, for it looks at every answer."""
     with reading(parts().engine) as db:
-        scope = _scope(db, [])
+        scope = _scope(db, [], parts().clock())
         script = parts().desk.library.lookup(scope.form, scope.newest)
         steps = _steps(db, scope, script, parts().clock())
     return render_template("participation_steps.html", steps=steps, smallest=SMALLEST)
 
 
-def _scope(db: Connection, names: Sequence[str]) -> Scope:
-    """What is counted: the questionnaire asked for, or the one that newcomers get."""
+def _scope(db: Connection, names: Sequence[str], now: datetime) -> Scope:
+    """What is counted: the questionnaire asked for, or the one that newcomers get; of whom."""
     front = forms.front(db)
     asked = request.args.get("cuestionario") or (front[0] if front else names[0] if names else "")
     found = reports.scope(db, asked)
     if found is None:
         abort(404)
-    return found
+    only = {name: request.args[field] for name, field in FIELDS.items() if request.args.get(field)}
+    only = {name: "" if value == UNSAID else value for name, value in only.items()}
+    days = request.args.get("dias", "")
+    since = now - timedelta(days=int(days)) if days in SPANS else None
+    return replace(found, only=only, since=since)
+
+
+def _asked(scope: Scope) -> dict[str, str]:
+    """The same question again, as an address holds it."""
+    found = {"cuestionario": scope.form}
+    found |= {field: request.args.get(field, "") for field in (*FIELDS.values(), "dias")}
+    return {name: value for name, value in found.items() if value}
 
 
 def _figures(db: Connection, scope: Scope, script: Script, now: datetime) -> dict[str, Any]:
-    who = reports.by(db, scope, "municipality", "gender", "age")
+    who = reports.by(db, scope, now, "municipality", "gender", "age")
+    whole, groups = replace(scope, only={}), _named(reports.by(db, scope, now, *NAMES))
     towns = census.compare(_counted(who["municipality"]))
     return {
         "found": reports.dispositions(db, scope, now),
         "median": reports.median_time(db, scope),
         "quiet": reports.QUIET.days,
         "chart": _chart(reports.daily(db, scope, now - timedelta(days=DAYS)), now),
-        "groups": _named(reports.by(db, scope, *NAMES)),
+        "called": reports.called(db),
+        "groups": groups,
+        "ways": _named(reports.by(db, whole, now, *NAMES)) if scope.only else groups,
         "gender": _gender(who["gender"], script),
         "age": _age(who["age"], script),
         "speaks": _speaks(db, scope, script),
@@ -144,11 +170,11 @@ def _short(label: Text) -> str:
     return in_language(label, "es").splitlines()[-1]
 
 
-def _named(found: Mapping[str, Sequence[Group]]) -> dict[str, list[Group]]:
-    """The largest groups, with names that people know."""
+def _named(found: Mapping[str, Sequence[Group]]) -> dict[str, list[tuple[str, Group]]]:
+    """The largest groups, each with a name that people know."""
     return {
-        column: [replace(group, key=NAMES[column].get(group.key, group.key)) for group in groups]
-        for column, groups in ((column, groups[:MOST]) for column, groups in found.items())
+        column: [(NAMES[column].get(group.key, group.key), group) for group in groups[:MOST]]
+        for column, groups in found.items()
     }
 
 
@@ -178,7 +204,23 @@ def _gender(groups: Sequence[Group], script: Script) -> list[Share]:
 
 
 def _age(groups: Sequence[Group], script: Script) -> list[Share]:
-    return _shares(_counted(groups), _labels(script, "age"), {})
+    """By age; what the census says of each range stands in the questionnaire's own sheet.
+
+    INEGI's municipal tables that are at hand have no ages, and its printed ranges are not those
+    that people are asked for: who has the table writes the shares beside the choices.
+    """
+    asked = next((question for question in script.questions if question.role == "age"), None)
+    options = asked.options if asked else ()
+    known = {each.name: _percent(each.columns.get(CENSUS, "")) for each in options}
+    expected = {name: share for name, share in known.items() if share is not None}
+    return _shares(_counted(groups), _labels(script, "age"), expected)
+
+
+def _percent(written: str) -> float | None:
+    try:
+        return float(written.replace("%", "").replace(",", ".")) / 100
+    except ValueError:
+        return None
 
 
 def _speaks(db: Connection, scope: Scope, script: Script) -> list[Share]:

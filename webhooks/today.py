@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from storage import forms, reports
+from storage import forms, forums, reports
 from storage.database import reading
-from webhooks import pictures, plan, spoken
+from storage.forums import Forum
+from webhooks import pictures, plan, spoken, workdays
 from webhooks.access import EVERYBODY, allowed, parts
 
 blueprint = Blueprint("today", __name__, url_prefix="/hoy")
 
 DAY = timedelta(hours=24)
 HOURS = 24
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,8 @@ def page() -> str:
         today = spoken.local(now).date()
         step = plan.due(db, schedule, front, today)
         shown = _shown(db, now)
-    return render_template(
-        "today.html",
-        today=today,
-        running=[phase for phase in schedule if phase.runs(today)],
-        coming=[phase for phase in schedule if phase.starts > today][:3],
-        channels=sorted(parts().post.channels),
-        front=front,
-        due=step,
-        live=session.get("live", True),
-        **shown,
-    )
+    live = session.get("live", True)
+    return render_template("today.html", front=front, due=step, live=live, **shown)
 
 
 @blueprint.get("/ahora")
@@ -70,13 +63,35 @@ def pace() -> Response:
 
 
 def _shown(db: Connection, now: datetime) -> dict[str, Any]:
+    today, schedule = spoken.local(now).date(), plan.schedule(db, now)
+    found = reports.attention(db)
     return {
         "now": now,
+        "today": today,
+        "running": [phase for phase in schedule if phase.runs(today)],
+        "coming": [phase for phase in schedule if phase.starts > today][:3],
+        "forums": _forums(db, now),
         "lately": reports.lately(db, now - DAY),
-        "attention": reports.attention(db),
+        "attention": found,
+        "left": _left(found, today),
         "form": _running(db),
         "chart": _chart(reports.hourly(db, now - DAY), now),
     }
+
+
+def _left(found: reports.Attention, today: date) -> int:
+    """Working days until the law wants an answer for who has waited longest."""
+    if found.oldest_request is None:
+        return workdays.ANSWER_WITHIN
+    asked = spoken.local(found.oldest_request).date()
+    return workdays.between(today, workdays.after(asked, workdays.ANSWER_WITHIN))
+
+
+def _forums(db: Connection, now: datetime) -> list[Forum]:
+    """The forums of the week that begins now."""
+    soon = (f for f in forums.all_(db) if f.plan.ends_at >= now and f.state != "cancelled")
+    week = [forum for forum in soon if forum.plan.starts_at < now + WEEK]
+    return sorted(week, key=lambda forum: forum.plan.starts_at)
 
 
 def _running(db: Connection) -> Running | None:
