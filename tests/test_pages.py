@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
+from importlib import resources
 from pathlib import Path
 
 import pyotp
 import pytest
 from sqlalchemy import func, select
 
-from storage import forms, organizers, reports, schema
+from storage import forms, forums, organizers, plan, reports, schema
 from storage.database import reading, writing
 from tests.pages_world import PASSWORD, Pages, address, pages, words
-from webhooks import workdays
+from webhooks import census, workdays
 from webhooks.pages import MODULES, PAGES
 
 PATHS = {
@@ -439,3 +442,152 @@ def test_a_right_is_seen_to_before_its_legal_time_is_over(fresh):
 def test_working_days_skip_weekends_and_holidays(start, count, end):
     assert workdays.after(start, count) == end
     assert workdays.between(start, end) == count
+
+
+# of whom the figures are
+
+
+def test_figures_of_a_part_add_up_to_the_whole_and_say_that_they_are_a_part(site):
+    now = site.parts.clock()
+    with reading(site.parts.engine) as db:
+        whole = reports.scope(db, "consulta")
+        channels = [group.key for group in reports.by(db, whole, now, "channel")["channel"]]
+        parts = [replace(whole, only={"channel": name}) for name in channels]
+        found = [reports.dispositions(db, part, now) for part in parts]
+        assert sum(each.reached for each in found) == reports.dispositions(db, whole, now).reached
+        ways = reports.by(db, whole, now, "came_by")["came_by"]
+        unsaid = replace(whole, only={"came_by": ""})
+        assert reports.dispositions(db, unsaid, now).reached == _of(ways, "").begun
+        gone = reports.by(db, whole, now, "language")["language"]
+        silent = reports.dispositions(db, whole, now)
+        assert sum(group.broke_off for group in gone) >= silent.broke_off > 0
+    shown = site.as_("analyst").reads("/participacion?canal=telegram&dias=28")
+    assert "Estas cifras son de una parte de las personas" in shown
+    assert "Estas cifras son" not in site.as_("analyst").reads("/participacion")
+
+
+def _of(groups, key):
+    return next(group for group in groups if group.key == key)
+
+
+def test_a_part_with_too_few_people_is_not_shown(site):
+    found = site.as_("analyst").reads("/participacion?canal=import")
+    assert "Nadie cumple con eso todavía" in found
+    assert "Dónde falta gente" not in found
+
+
+def test_what_is_missing_never_gives_a_small_count_away():
+    town = census.towns()[0]
+    assert census.Compared(town, 3, 8.0).missing_told == "4 o más"
+    assert census.Compared(town, 4, 4.6).missing_told == "1 o más"
+    assert census.Compared(town, 2, 3.0).missing_told == "algunas"
+    assert census.Compared(town, 0, 8.0).missing_told == "8"
+    assert census.Compared(town, 9, 8.0).missing_told == ""
+
+
+def test_those_invited_to_forums_are_counted_once_each_whatever_the_database(
+    database_url, tmp_path
+):
+    with pages(tmp_path, database_url, people=8) as made, reading(made.parts.engine) as db:
+        found = reports.called(db)
+        shown = made.as_("analyst").reads("/participacion?via=-&dias=28")
+    assert found.invited == 5  # two thirds of the sample
+    assert found.invited >= found.reached >= found.attended
+    assert "Participación" in shown
+
+
+def test_the_ages_of_the_census_stand_in_the_questionnaire(fresh):
+    told = "Sin comparar todavía"
+    assert told in fresh.as_("analyst").reads("/participacion")
+    sheet = resources.files("dialogs.forms").joinpath("consulta.md").read_text("utf-8")
+    head = sheet.index("| choices")
+    row = next(line for line in sheet[head:].splitlines() if "list_name" in line)
+    sheet = sheet.replace(row, row + " census |").replace(
+        "| | edades | 18_29 | 18 a 29 | | |", "| | edades | 18_29 | 18 a 29 | | | 27.5 |"
+    )
+    file = fresh.parts.settings.data / "consulta.md"
+    file.write_text(sheet, encoding="utf-8")
+    shipped = resources.files("dialogs.forms").joinpath("municipios.csv")
+    (file.parent / "municipios.csv").write_bytes(shipped.read_bytes())
+    with writing(fresh.parts.engine) as db:
+        forms.publish(db, file, fresh.parts.clock(), state="pilot", front=True)
+    shown = fresh.as_("analyst").reads("/participacion")
+    assert "Censo: 28 %" in shown
+    assert told not in shown
+
+
+# a questionnaire tried beside its tree
+
+
+def test_a_questionnaire_is_tried_and_nothing_of_it_is_stored(site):
+    translator = site.as_("translator")
+    before = _stored(site)
+    page = "/cuestionarios/consulta/1"
+    assert "Pruébalo aquí" in translator.reads(page)
+    said = {"cuestionario": "consulta", "version": 1, "dicho": ["Español"]}
+    found = words(translator.sends(page, "/cuestionarios/probar", nuevo="1", **said).text)
+    assert "¿Qué edad tienes?" in found
+    again = translator.sends(page, "/cuestionarios/probar", otra="si", nuevo="1", **said)
+    assert "¿Qué edad tienes?" not in words(again.text)
+    assert _stored(site) == before
+    missing = {"cuestionario": "consulta", "version": 99, "nuevo": "1"}
+    assert translator.sends(page, "/cuestionarios/probar", **missing).status_code == 404
+    assert site.as_("facilitator").sends("/hoy", "/cuestionarios/probar", **said).status_code == 403
+
+
+def _stored(site):
+    tables = (schema.people, schema.answers, schema.outbox, schema.inbox, schema.responses)
+    with reading(site.parts.engine) as db:
+        return [db.scalar(select(func.count()).select_from(table)) for table in tables]
+
+
+def test_a_draft_is_tried_before_it_is_published(fresh):
+    organizer = fresh.as_("organizer")
+    sent = {"archivos": (io.BytesIO(GOOD_FORM.encode()), "idea.md")}
+    checked = organizer.sends("/cuestionarios", "/cuestionarios/revisar", **sent)
+    draft = re.search(r'name="borrador" value="(\w+)"', checked.text)
+    said = {"borrador": draft[1], "archivo": "idea.md", "nuevo": "Más árboles"}
+    found = organizer.sends("/cuestionarios", "/cuestionarios/probar", **said)
+    assert "Más árboles" in words(found.text)
+    with reading(fresh.parts.engine) as db:
+        assert forms.newest(db, "idea") is None
+
+
+def test_the_tree_says_conditions_in_plain_words_and_comes_as_a_drawing(site):
+    shown = site.as_("translator").reads("/cuestionarios/consulta/1")
+    assert "Solo si en «¿Aceptas participar?» se contestó «Sí, acepto»" in shown
+    found = site.as_("translator").opens("/cuestionarios/consulta/1/arbol.svg")
+    assert found.content_type == "image/svg+xml"
+    assert found.text.startswith("<svg")
+
+
+# forums
+
+
+def test_an_invitation_is_shown_as_each_channel_will_show_it(site):
+    found = site.as_("organizer").reads("/foros/1")
+    for name in ("Telegram · Español", "WhatsApp · Español", "Telegram · Maya"):
+        assert name in found
+    assert "No puedo" in found
+
+
+def test_the_sheet_for_the_door_has_a_code_to_scan(site):
+    with reading(site.parts.engine) as db:
+        door = forums.get(db, 1).door
+    facilitator = site.as_("facilitator")
+    plain = facilitator.opens("/foros/1/puerta").text
+    assert f"aqui {door}" in plain
+    assert 'svg class="qr"' not in plain
+    assert "Código QR para Telegram" in facilitator.opens("/foros/1/puerta?bot=@consulta_bot").text
+    assert "Código QR" not in facilitator.opens("/foros/1/puerta?bot=<script>").text
+    assert site.as_("analyst").opens("/foros/1/puerta").status_code == 403
+
+
+def test_the_plan_shows_the_forums_of_each_phase(site):
+    with reading(site.parts.engine) as db:
+        day = forums.get(db, 1).plan.starts_at.date()
+    with writing(site.parts.engine) as db:
+        plan.move(db, 18, plan.Dates(day - timedelta(days=2), day + timedelta(days=2)))
+    shown = site.as_("organizer").opens("/plan").text
+    phase = shown[shown.index('id="fase-18"') :].partition("</li>\n<li id")[0]
+    assert "Agua y servicios en el oriente" in phase

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from storage.reports import SMALLEST
 from webhooks import pictures
 
 STEPS = (0.5, 0.8, 1.25, 2.0)  # of what was expected: where one colour gives way to the next
@@ -51,6 +52,14 @@ class Compared:
     @property
     def missing(self) -> int:
         return max(0, round(self.expected) - self.count)
+
+    @property
+    def missing_told(self) -> str:
+        """How many are missing, as it may be shown: never so that a small count follows from it."""
+        if not 0 < self.count < SMALLEST:
+            return f"{self.missing:,}" if self.missing else ""
+        surely = round(self.expected) - SMALLEST + 1
+        return f"{surely:,} o más" if surely > 0 else "algunas" if self.missing else ""
 
     @property
     def step(self) -> int:

@@ -206,8 +206,8 @@ def _gender(groups: Sequence[Group], script: Script) -> list[Share]:
 def _age(groups: Sequence[Group], script: Script) -> list[Share]:
     """By age; what the census says of each range stands in the questionnaire's own sheet.
 
-    INEGI's municipal tables that are at hand have no ages, and its printed ranges are not those
-    that people are asked for: who has the table writes the shares beside the choices.
+    The municipal table that comes with the program has no ages: who has INEGI's writes the
+    shares beside the choices.
     """
     asked = next((question for question in script.questions if question.role == "age"), None)
     options = asked.options if asked else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -13,9 +14,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from storage import forms, reports
+from storage import forms, forums, reports
 from storage import plan as dates
 from storage.database import reading, writing
+from storage.forums import Forum
 from webhooks import spoken
 from webhooks.access import EVERYBODY, allowed, note, parts
 
@@ -142,8 +144,10 @@ def page() -> str:
         phases, first, is_set = schedule(db, now), start(db, now), dates.start(db) is not None
         current = front(db)
         step = due(db, phases, current, today)
+        carried = _carried(phases, forums.all_(db))
     return render_template(
         "plan.html",
+        carried=carried,
         phases=phases,
         groups={kind: [p for p in phases if p.kind == kind] for kind in KINDS},
         picture=timeline(phases, today),
@@ -155,6 +159,21 @@ def page() -> str:
         front=current,
         due=step,
     )
+
+
+def _carried(phases: list[Phase], known: Sequence[Forum]) -> dict[int, list[Forum]]:
+    """The forums of each phase: those of its kinds that fall into its days."""
+    standing = sorted((f for f in known if f.state != "cancelled"), key=lambda f: f.plan.starts_at)
+    return {
+        phase.number: [
+            forum
+            for forum in standing
+            if forum.plan.kind in phase.forums
+            and phase.starts <= spoken.local(forum.plan.starts_at).date() <= phase.ends
+        ]
+        for phase in phases
+        if phase.forums
+    }
 
 
 LEFT, RIGHT, ROW, TOP = 26.0, 940.0, 15.0, 24.0

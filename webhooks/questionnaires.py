@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -17,11 +18,13 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
+from dialogs import drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
 from dialogs.values import in_language
 from storage import forms, reports
 from storage.database import reading, writing
+from webhooks import trial
 from webhooks.access import allowed, note, parts
 
 blueprint = Blueprint("forms", __name__, url_prefix="/cuestionarios")
@@ -90,12 +93,65 @@ def show(name: str, number: int) -> str:
     if found is None:
         abort(404)
     script = parts().desk.library.lookup(name, number)
-    return render_template("form.html", version=found, draft="", **_shown(script))
+    return render_template(
+        "form.html", version=found, draft="", file="", trial=_trial(script), **_shown(script)
+    )
+
+
+@blueprint.get("/<name>/<int:number>/arbol.svg")
+@allowed("organizer", "analyst", "translator")
+def picture(name: str, number: int) -> Response:
+    """The tree as a drawing, to be printed or shown in a meeting."""
+    try:
+        script = parts().desk.library.lookup(name, number)
+    except LookupError:
+        abort(404)
+    return Response(drawing.svg(script), content_type="image/svg+xml")
+
+
+@blueprint.post("/probar")
+@allowed("organizer", "analyst", "translator")
+def try_out() -> str:
+    """The conversation with one more thing said; nothing of it is stored."""
+    given = request.form
+    script = _tried(given)
+    heard = [] if given.get("otra") else given.getlist("dicho")
+    new = given.get("nuevo", "").strip()
+    if given.get("boton") and not given.get("otra"):
+        heard.append(trial.TAP + given["boton"])
+    elif new and not given.get("otra"):
+        heard.append(new)
+    return render_template(
+        "form_trial.html",
+        trial=_trial(script, heard),
+        version=None if given.get("borrador") else script,
+        draft=given.get("borrador", ""),
+        file=given.get("archivo", ""),
+        name=script.name,
+        title=in_language(script.title, "es"),
+    )
+
+
+def _tried(given: Any) -> Script:
+    """The questionnaire that is tried: a draft, or a version that is published."""
+    draft, file = given.get("borrador", ""), secure_filename(given.get("archivo", ""))
+    number = given.get("version", "")
+    if draft.isalnum() and (path := _folder(draft) / file).is_file():
+        return scripts.read(path)
+    try:
+        return parts().desk.library.lookup(given.get("cuestionario", ""), int(number))
+    except (LookupError, ValueError):
+        abort(404)
+
+
+def _trial(script: Script, heard: Sequence[str] = ()) -> trial.Trial:
+    return trial.play(script, parts().desk.library, heard, parts().clock())
 
 
 def _shown(script: Script) -> dict[str, Any]:
     return {
         "title": in_language(script.title, "es"),
+        "name": script.name,
         "tree": list(_tree(script)),
         "missing": list(_without_maya(script)),
         "drafts": script.drafts,
@@ -105,6 +161,8 @@ def _shown(script: Script) -> dict[str, Any]:
 
 def _tree(script: Script) -> Iterator[Branch]:
     for place, question in enumerate(script.questions, 1):
+        if question.silent and not question.label:
+            continue  # found, not asked: nobody ever reads it
         labels = tuple(in_language(option.label, "es") for option in question.options)
         yield Branch(
             place=place,
@@ -112,13 +170,41 @@ def _tree(script: Script) -> Iterator[Branch]:
             kind=_kind(question),
             label=in_language(question.label, "es"),
             maya=question.label.get("yua", ""),
-            when=" y ".join(test.source for test in question.relevant),
+            when=" y ".join(_said(test.source, script) for test in question.relevant),
             options=labels[:SHOWN],
             more=max(0, len(labels) - SHOWN),
         )
 
 
+SIMPLE = re.compile(r"\$\{(\w+)\}\s*(!?=)\s*'(\w+)'")
+CHOSEN = re.compile(r"selected\(\s*\$\{(\w+)\},\s*'(\w+)'\s*\)")
+
+
+def _said(source: str, script: Script) -> str:
+    """A condition in plain words where it is a plain one; otherwise as it is written."""
+    named = {question.name: question for question in script.questions}
+    if match := SIMPLE.fullmatch(source.strip()):
+        name, sign, value = match.groups()
+    elif match := CHOSEN.fullmatch(source.strip()):
+        (name, value), sign = match.groups(), "="
+    else:
+        return source
+    labels = {each.name: in_language(each.label, "es") for each in named[name].options}
+    no = "no " if sign == "!=" else ""
+    asked = in_language(named[name].label, "es").splitlines()[-1:] or [name]
+    return f"en «{asked[0]}» {no}se contestó «{labels.get(value, value)}»"
+
+
 NAMES = {
+    "time": "hora",
+    "dateTime": "fecha y hora",
+    "range": "número en una escala",
+    "rank": "ordenar",
+    "image": "foto",
+    "file": "archivo",
+    "calculate": "se calcula",
+    "select_one_from_file": "una opción de una lista",
+    "select_multiple_from_file": "varias opciones de una lista",
     "note": "aviso",
     "acknowledge": "enterado",
     "select_one": "una opción",
@@ -160,7 +246,10 @@ def check() -> Any:
     if script is None:
         shutil.rmtree(path.parent, ignore_errors=True)
         return render_template("form_faults.html", faults=faults, file=path.name), 422
-    return render_template("form.html", version=None, draft=draft, file=path.name, **_shown(script))
+    return render_template(
+        "form.html", version=None, draft=draft, file=path.name, trial=_trial(script),
+        **_shown(script),
+    )  # fmt: skip
 
 
 def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:

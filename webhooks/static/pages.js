@@ -8,7 +8,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   const heading = event.detail.target.querySelector("[data-focus]");
-  if (heading) heading.focus();
+  if (heading) heading.focus({ preventScroll: heading.tagName === "INPUT" });
+  showTheEnd(event.detail.target);
 });
 const menu = document.querySelector("details.menu");
 if (menu) {
@@ -17,3 +18,7 @@ if (menu) {
   room.addEventListener("change", fit);
   fit();
 }
+function showTheEnd(within) {
+  for (const talk of within.querySelectorAll("[data-end]")) talk.scrollTop = talk.scrollHeight;
+}
+showTheEnd(document);
