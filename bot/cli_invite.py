@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from bot.invitations import Call
 from dialogs.values import LANGUAGES
 from storage import forums, invitations, outbox
 from storage.database import reading
-from storage.invitations import Invitation, Reach
+from storage.invitations import Invitation, Reach, Told
 from storage.segments import Place
 
 FOLLOWED = 1.0  # seconds between two looks
@@ -211,21 +211,27 @@ def invite_status(number: int, *, follow: bool, as_json: bool) -> None:
     """What became of every intended person; the parts sum to the whole."""
     if follow and not as_json:
         _follow(number)
-        return
     with office() as (db, _, _s):
         one = invitations.get(db, number)
         found = invitations.status(db, number)
+        told = invitations.told(db, number)
+    tell(found, _status(one, found, told), as_json=as_json)
+
+
+def _status(one: Invitation, found: Mapping[str, Any], told: Sequence[Told]) -> str:
     lines = [f"{_state(one)}: {found['intended']} intended of {one.reach} planned"]
     lines += [
         f"  {key}: {n}" for key, n in found.items() if n and key not in ("intended", "skipped")
     ]
     lines += [f"  skipped: {n} ({reason})" for reason, n in found["skipped"].items()]
     if found["uncertain"]:
-        again = f"consulta invite resend-uncertain {number}"
+        again = f"consulta invite resend-uncertain {one.id}"
         lines.append(
-            f"Nobody knows whether the uncertain ones arrived. To send them again: {again}"
+            "Nobody knows whether the uncertain ones arrived. Leave them, or send them again, "
+            f"which some will then get twice: {again}"
         )
-    tell(found, "\n".join([*lines, *([one.alert] if one.alert else [])]), as_json=as_json)
+    lines += [f"  the provider on {each.count} {each.state}: {each.reason}" for each in told]
+    return "\n".join([*lines, *([one.alert] if one.alert else [])])
 
 
 def _follow(number: int) -> None:
@@ -258,8 +264,16 @@ def _counts(found: Mapping[str, Any], rate: float) -> str:
     arrived = found["delivered"] + found["read"]
     return (
         f"sent {found['sent'] + arrived}, delivered {arrived}, failed {found['failed']}, "
-        f"waiting {found['queued'] + found['leased'] + found['held']}, {rate:.0f}/s"
+        f"waiting {found['queued'] + found['leased'] + found['held']}"
+        f"{_more(found)}, {rate:.0f}/s"
     )
+
+
+def _more(found: Mapping[str, Any]) -> str:
+    """What else there is, if there is any."""
+    skipped = sum(found["skipped"].values())
+    counts = {"uncertain": found["uncertain"], "missed": found["missed"], "skipped": skipped}
+    return "".join(f", {key} {count}" for key, count in counts.items() if count)
 
 
 @invite.command("change")

@@ -362,6 +362,25 @@ def status(db: Connection, invitation_id: int) -> dict[str, Any]:
     return {"intended": found.total(), **counts, "skipped": dict(skipped)}
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the provider said of some: those that Meta spares, for instance, are one kind."""
+
+    state: str
+    code: str
+    reason: str
+    count: int
+
+
+def told(db: Connection, invitation_id: int) -> list[Told]:
+    """What the provider said, with how many it said it of; the most frequent first."""
+    kinds = (outbox.c.state, outbox.c.code, outbox.c.reason)
+    mine = and_(outbox.c.invitation_id == invitation_id, outbox.c.code.is_not(None))
+    grouped = select(*kinds, func.count().label("n")).where(mine).group_by(*kinds)
+    found = [Told(row[0], row[1], row[2] or "", row[3]) for row in db.execute(grouped)]
+    return sorted(found, key=lambda each: (-each.count, each.code))
+
+
 def last_to(db: Connection, person_id: int, now: datetime) -> Row[Any] | None:
     """The last invitation that went to a person about a forum still to come, if it is open.
 
