@@ -21,7 +21,8 @@ class SendError(Exception):
 
 class TryLater(SendError):
     """Not now: send the same again after `wait`, with `grows` twice as long each time; with
-    `everybody`, the whole sender has to wait."""
+    `everybody`, the whole sender has to wait. `perhaps` it was taken all the same, before the
+    provider's own fault: a question may come twice, an invitation may not."""
 
     def __init__(
         self,
@@ -31,8 +32,10 @@ class TryLater(SendError):
         *,
         everybody: bool = False,
         grows: bool = False,
+        perhaps: bool = False,
     ) -> None:
         super().__init__(reason, code)
+        self.perhaps = perhaps
         self.wait = wait
         self.everybody = everybody
         self.grows = grows

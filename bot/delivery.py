@@ -315,7 +315,7 @@ async def _deliver(post: Post, ready: Ready) -> None:
     try:
         provider_id = await _send(post, ready)
     except SendError as error:
-        if noting and not isinstance(error, Uncertain):
+        if noting and not (isinstance(error, Uncertain) or getattr(error, "perhaps", False)):
             noting.kept(letter.id)
         _note(post, letter, error)
     except Exception as error:
@@ -482,7 +482,8 @@ async def _looked_up(channel: Windowed, letter: Letter, message: Message | None)
         found = await channel.look_up(letter.address, since, message.text if message else None)
     except SendError as error:
         reason = error.reason
-        return lambda db, now: outbox.uncertain(db, letter.id, reason, now + LOOK_AGAIN)
+        wait = LOOK_AGAIN if letter.invitation_id else outcomes.LOOK_AFTER  # a question is awaited
+        return lambda db, now: outbox.uncertain(db, letter.id, reason, now + wait)
     if found and message is None:
         asked = {"asked_at": since, "provider_id": found, "sent_at": since}
         return lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked)

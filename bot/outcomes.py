@@ -35,6 +35,8 @@ LOOK_AFTER = timedelta(seconds=20)  # before the provider is asked what became o
 def unsent(db: Connection, letter: Letter, error: SendError, now: datetime) -> None:
     """Write what follows from an error in sending a letter."""
     match error:
+        case TryLater(perhaps=True) if letter.invitation_id:
+            _unclear(db, letter, error, now)
         case TryLater():
             _try_later(db, letter, error, now)
         case Uncertain():
@@ -88,7 +90,7 @@ def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -
         senders.pause(db, letter.channel, due, error.reason)
 
 
-def _unclear(db: Connection, letter: Letter, error: Uncertain, now: datetime) -> None:
+def _unclear(db: Connection, letter: Letter, error: SendError, now: datetime) -> None:
     """A question may be sent again, an invitation may not; WhatsApp can be asked first."""
     if letter.channel == "whatsapp":
         outbox.uncertain(db, letter.id, error.reason, now + LOOK_AFTER)

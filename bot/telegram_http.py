@@ -67,7 +67,7 @@ def _network(error: errors.NetworkError) -> SendError:
     if isinstance(cause, SendError):
         return cause  # from our own connections
     if cause is None or isinstance(cause, errors.TelegramError):
-        return TryLater(f"Telegram has a fault of its own: {error.message}", "5xx")
+        return TryLater(f"Telegram has a fault of its own: {error.message}", "5xx", perhaps=True)
     return Uncertain("the connection broke off, or there was no answer in time")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from twilio.base.exceptions import (  # type: ignore[import-untyped]
+    TwilioException,
     TwilioRestException,
     TwilioServiceException,
 )
@@ -37,6 +38,7 @@ HOLD = timedelta(hours=24)
 
 Action = Literal[
     "retry",  # this message, after a while
+    "fault",  # the same, but it may have been taken before Twilio failed
     "slow",  # the whole sender, after a while
     "hold",  # this person, not before a day has passed, then two, then four
     "template",  # the 24-hour window is closed
@@ -95,6 +97,8 @@ def explained() -> Iterator[None]:
         raise meaning(str(error.code), error.status, error.msg) from None
     except TwilioServiceException as error:
         raise meaning(str(error.code), error.status, error.title) from None
+    except TwilioException as error:  # a list that did not come
+        raise TryLater(discreet(f"Twilio has a fault of its own: {error}"), perhaps=True) from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Uncertain(f"Twilio's answer cannot be read ({type(error).__name__})") from None
 
@@ -108,7 +112,7 @@ def _by_status(status: int) -> Action | None:
         return "config"
     if status == 429:
         return "slow"
-    return "retry" if status >= 500 else None
+    return "fault" if status >= 500 else None
 
 
 def failure(code: str, reason: str, action: Action | None = None) -> SendError:
@@ -117,6 +121,8 @@ def failure(code: str, reason: str, action: Action | None = None) -> SendError:
     match action or ACTIONS.get(code):
         case "retry":
             return TryLater(reason, code)
+        case "fault":
+            return TryLater(reason, code, perhaps=True)
         case "slow":
             return TryLater(reason, code, everybody=True)
         case "hold":

@@ -46,6 +46,7 @@ PASSING: Mapping[str, Mapping[str, Any]] = {
         },
     },
 }
+OF_THE_LINE = ("429", "500", "dropped before", "dropped after", "cut")  # of whatever is asked
 SILENT: Mapping[str, Sequence[Any]] = {
     "telegram": (telegram.silence(taken=True), telegram.silence(taken=False)),
     "whatsapp": (twilio.silence(taken=True), twilio.silence(taken=False)),
@@ -83,6 +84,7 @@ class Mishaps:
     on: bool = True
     lasting: dict[str, Any] = field(default_factory=dict)  # chat -> its way to fail, for good
     outage: Any = None  # everybody's calls fail so
+    later: set[str] = field(default_factory=set)  # chats whose provider gave a message up
     happened: Counter[str] = field(default_factory=Counter)
     _calls: Counter[str] = field(default_factory=Counter)
 
@@ -105,10 +107,11 @@ class Mishaps:
         if chance.random() < SELDOM:
             self.happened["silence"] += 1
             return chance.choice(SILENT[self.channel])
-        name = chance.choice(sorted(PASSING[self.channel]))
-        failure = PASSING[self.channel][name]
-        if getattr(failure, "later", None) and call.operation not in SENDS:
-            return None
+        sends = call.operation in SENDS
+        ways = sorted(PASSING[self.channel]) if sends else OF_THE_LINE
+        failure = PASSING[self.channel][name := chance.choice(ways)]
+        if getattr(failure, "later", None):
+            self.later.add(chat)
         self.happened[name] += 1
         return failure
 

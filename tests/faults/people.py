@@ -80,7 +80,7 @@ class Person:
     told: list[Any] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)  # value, words
-    nudges: int = 0
+    nudges: list[float] = field(default_factory=list)  # of time.monotonic()
 
     @property
     def chat(self) -> str:
@@ -195,7 +195,7 @@ class Crowd:
                 async with asyncio.timeout(max(until - time.monotonic(), 0.1)):
                     await person.news.wait()
             except TimeoutError:
-                person.nudges += 1
+                person.nudges.append(time.monotonic())
                 until = time.monotonic() + SILENCE
                 await self.line.bring(person, _text(person, "repetir"))
 
