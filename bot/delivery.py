@@ -310,8 +310,9 @@ async def _deliver(post: Post, ready: Ready) -> None:
         post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
         return
     noting = post.flights if letter.invitation_id else None
-    if noting:
-        noting.begun(letter.id)
+    if noting and not noting.begun(letter.id):
+        post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
+        return
     try:
         provider_id = await _send(post, ready)
     except SendError as error:
@@ -354,8 +355,9 @@ async def _handed_over(post: Post, letter: Letter) -> bool:
 
 def _hand_over(post: Post, ids: Sequence[int]) -> set[int]:
     now = post.clock()
-    if post.flights:
-        post.flights.handed(ids, now)
+    if post.flights and not post.flights.handed(ids, now):
+        log.warning("nothing can be noted, is the disk full? No invitation is sent")
+        return set()
     try:
         with writing(post.engine) as db:
             return outbox.hand_over(db, ids, now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ from storage import receipts
 from storage.database import writing
 from storage.receipts import Flight
 
+LINE = re.compile(r"(handed|begun|taken|asked|kept) (\d+)(?: ([^\s!]+))?\n")
+TORN = b"!\n"  # ends half a line, so that it is none
 LARGEST = 1_000_000  # bytes of a file: what is in it has long been written when the next is full
 
 
@@ -34,14 +37,19 @@ class Flights:
         self.folder = folder
         self._open: list[int] = []  # the file before, and the one that is written to
         self._size = 0
+        self._torn = False  # whether the last line may have been written by half
         self._writing = threading.Lock()  # the ledger is written in threads of its own
 
-    def handed(self, ids: Iterable[int], at: datetime) -> None:
-        """These will go out: written before the database is told the same moment."""
-        self._write("".join(f"handed {id_} {at.isoformat()}\n" for id_ in ids))
+    def handed(self, ids: Iterable[int], at: datetime) -> bool:
+        """These will go out: written before the database is told the same moment.
 
-    def begun(self, id_: int) -> None:
-        self._write(f"begun {id_}\n")
+        False if it could not be noted (the disk is full): then they must not go out.
+        """
+        return self._write("".join(f"handed {id_} {at.isoformat()}\n" for id_ in ids))
+
+    def begun(self, id_: int) -> bool:
+        """It goes out now. False if that could not be noted: then it must not."""
+        return self._write(f"begun {id_}\n")
 
     def taken(self, id_: int, provider_id: str) -> None:
         self._write(f"taken {id_} {provider_id}\n")
@@ -60,12 +68,19 @@ class Flights:
             os.close(each)
         self._open, self._size = [], 0
 
-    def _write(self, lines: str) -> None:
-        with self._writing:
+    def _write(self, lines: str) -> bool:
+        """Whether all of it was written; half a line is marked as such by what comes next."""
+        with self._writing, suppress(OSError):
             if not self._open or self._size > LARGEST:
                 self._open = [*self._open[-1:], self._next()]
                 self._size = 0
-            self._size += os.write(self._open[-1], lines.encode())
+            content = (TORN if self._torn else b"") + lines.encode()
+            self._torn = True
+            written = os.write(self._open[-1], content)
+            self._size += written
+            self._torn = written < len(content)
+            return not self._torn
+        return False
 
     def _next(self) -> int:
         """A new file; what is in the one before the last has long been written in the ledger."""
@@ -103,16 +118,15 @@ def _left_behind(folder: Path) -> Iterator[tuple[Path, list[Flight]]]:
 
 
 def read(text: str) -> list[Flight]:
-    """The last that was noted of each; half a line at the end says nothing."""
+    """The last that was noted of each; half a line says nothing."""
     found: dict[int, Flight] = {}
     for line in text.splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break
-        word, number, *rest = line.split()
-        id_ = int(number)
+        if (noted := LINE.fullmatch(line)) is None:
+            continue
+        word, id_, rest = noted[1], int(noted[2]), noted[3] or ""
         if word == "handed":
-            found[id_] = Flight(id_, datetime.fromisoformat(rest[0]))
+            found[id_] = Flight(id_, datetime.fromisoformat(rest))
         elif id_ in found:
             known = found[id_]
-            found[id_] = Flight(id_, known.handed_at, word, rest[0] if rest else "")
+            found[id_] = Flight(id_, known.handed_at, word, rest)
     return list(found.values())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,32 @@ def test_half_a_note_says_nothing() -> None:
     at = "2027-07-10T16:00:00+00:00"
     found = flights.read(f"handed 5 {at}\nbegun 5\ntaken 7 12\ntaken 5 1")
     assert [(each.id, each.last) for each in found] == [(5, "begun")]
+
+
+def test_a_note_torn_by_a_full_disk_is_none_and_nothing_goes_out_unnoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting, write = Flights(tmp_path), os.write
+    at = datetime(2027, 7, 10, 16, tzinfo=UTC)
+    assert noting.handed([1, 12], at)
+    assert noting.begun(1)
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, content: write(file, content[:-2]))
+        assert not noting.begun(12)
+    noting.taken(1, "77")
+    noting.close()
+    [path] = tmp_path.glob("*.notes")
+    found = {each.id: each.last for each in flights.read(path.read_text())}
+    assert found == {1: "taken", 12: "handed"}
+
+
+def test_after_the_providers_own_fault_an_invitation_is_not_sent_again(there: Forums) -> None:
+    there.guest("eva")
+    there.world.telegram.fail(api.broken(500, taken=True), "sendMessage")
+    sent = there.invited(there.forum())
+    assert there.status(sent) == {"intended": 1, "uncertain": 1}
+    there.tick(after=DAY)
+    assert there.world.told("eva") == [ASKED]
 
 
 def test_notes_go_on_in_another_file_when_one_is_full(
