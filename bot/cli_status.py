@@ -38,5 +38,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"voice notes to fetch: {found['voices_to_fetch']}",
         f"messages failed by our own fault: {found['messages_failed_by_our_fault']}",
     ]
+    if "workers" in found:
+        ticking = "one of them ticks" if found["ticking"] else "nobody ticks"
+        lines.append(f"workers: {found['workers']}, {ticking}")
     waits = found["senders_told_to_wait"].items()
     return lines + [f"{name} was told to wait until {until}" for name, until in waits]

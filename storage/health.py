@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from storage import schema
+from storage import meeting, schema
 from storage.senders import paused_until
 
 outbox, inbox, people, media = schema.outbox, schema.inbox, schema.people, schema.media
@@ -30,7 +30,15 @@ def figures(db: Connection, now: datetime) -> dict[str, Any]:
         "messages_failed_by_our_fault": db.scalar(failed) or 0,
         "voices_to_fetch": db.scalar(voices) or 0,
         "senders_told_to_wait": _told_to_wait(db, now),
+        **_machines(db),
     }
+
+
+def _machines(db: Connection) -> dict[str, Any]:
+    """On PostgreSQL, how many workers there are, and whether one of them ticks."""
+    if db.dialect.name != "postgresql":
+        return {}
+    return {"workers": len(meeting.alive(db)), "ticking": meeting.ticks(db)}
 
 
 def _told_to_wait(db: Connection, now: datetime) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
+from tests import databases
 from tests.databases import Postgres
 from tests.world import World
 from tests.world import world as live
@@ -45,6 +46,31 @@ def test_a_copy_made_while_it_runs_comes_back_whole(tmp_path: Path) -> None:
         assert "Las dos preguntas" in says_again(world)
 
 
+def test_a_copy_of_postgresql_made_while_it_runs_comes_back_whole(
+    tmp_path: Path, pg: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setenv("PATH", f"{databases.binaries()}{os.pathsep}{os.environ['PATH']}")
+    with pg.fresh() as url:
+        monkeypatch.setenv("CONSULTA_DATABASE_URL", url)
+        with live(data, url) as world:
+            world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+            world.speaks("ana")
+            made = script("backup.sh", tmp_path / "copies", data)
+            before = world.stored("ana")
+            world.says("ana", "no")  # after the copy
+    shutil.rmtree(data)
+    with pg.fresh("template1") as url:
+        monkeypatch.setenv("CONSULTA_DATABASE_URL", url)
+        script("restore.sh", Path(made), data)
+        monkeypatch.delenv("CONSULTA_DATABASE_URL")
+        with live(data, url) as world:
+            assert world.stored("ana") == before
+            [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
+            assert (world.parts.post.media / row["media"]).exists()
+            assert "Las dos preguntas" in says_again(world)
+
+
 def says_again(world: World) -> str:
     return world.says("ana", "repetir")[-1]
 
@@ -59,9 +85,10 @@ def test_units_start_commands_that_exist(unit: Path) -> None:
     assert command[1] in main.commands
 
 
-def test_the_dashboard_shows_figures_that_are_published(small_world: World) -> None:
+def test_the_dashboard_shows_figures_that_are_published(tmp_path: Path, pg: Postgres) -> None:
     shown = json.loads((DEPLOY / "grafana.json").read_text(encoding="utf-8"))
-    published = small_world.app.test_client().get("/metrics").text
+    with pg.fresh() as url, live(tmp_path, url) as world:
+        published = world.app.test_client().get("/metrics").text
     queries = [target["expr"] for panel in shown["panels"] for target in panel["targets"]]
     assert queries
     for query in queries:

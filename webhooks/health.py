@@ -46,9 +46,16 @@ def metrics() -> Response:
         Gauge(f"consulta_{name}", meaning, registry=registry).set(found[name])
     waiting = Gauge("consulta_senders_waiting", "Senders told to wait", registry=registry)
     waiting.set(len(found["senders_told_to_wait"]))
+    for name, meaning in MACHINES.items():
+        if name in found:
+            Gauge(f"consulta_{name}", meaning, registry=registry).set(found[name])
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
+MACHINES = {  # on PostgreSQL
+    "workers": "Workers that are there",
+    "ticking": "1 if one of them ticks",
+}
 PLAIN = {
     "people": "People who have ever written",
     "oldest_due_seconds": "Seconds that the oldest message due has waited",
