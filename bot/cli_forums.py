@@ -197,16 +197,35 @@ def forum_attendance(name: str, *, as_json: bool) -> None:
 
 @forum.command("attend")
 @click.argument("name", metavar="FORUM")
-@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS…")
+@click.argument("addresses", nargs=-1, metavar="ADDRESS…")
+@click.option("--list", "file", type=FILE, help="A file with an ADDRESS a line.")
 @as_json
 @explained
-def forum_attend(name: str, addresses: tuple[str, ...], *, as_json: bool) -> None:
-    """Take attendance by a list: ADDRESS is telegram:…, whatsapp:+… or a folio."""
+def forum_attend(
+    name: str, addresses: tuple[str, ...], file: Path | None, *, as_json: bool
+) -> None:
+    """Take attendance by a list: ADDRESS is telegram:…, whatsapp:+… or a folio.
+
+    Whoever is not known is told and left out; the others are noted all the same.
+    """
+    listed = file.read_text(encoding="utf-8-sig").split("\n") if file else []
+    given = [each.strip() for each in (*addresses, *listed) if each.strip()]
+    if not given:
+        raise Failure("Say who was there: an ADDRESS or more, or --list FILE.")
+    new, unknown = 0, []
     with office(changes=True) as (db, _, _s):
         found, at = forums.named(db, name), now()
-        new = sum(forums.attend(db, found.id, find(db, each).id, at) for each in addresses)
+        for each in given:
+            try:
+                new += forums.attend(db, found.id, find(db, each).id, at)
+            except Failure as failure:
+                unknown.append(failure.message)
         there = forums.attendance(db, found.id)["attended"]
     tell({"attended": there}, f"{new} more, {there} in all", as_json=as_json)
+    for problem in unknown:
+        click.echo(problem, err=True)
+    if unknown:
+        sys.exit(1)
 
 
 @forum.command("qr")

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import main
 from storage import invitations
 from storage.database import writing
 from tests.emulators import telegram as api
@@ -136,6 +138,23 @@ def test_it_is_paused_and_cancelled_while_somebody_follows(there: Forums) -> Non
         assert seen.ends() == 0
     assert "cancelled" in seen.shown
     assert re.search(r"skipped: \d+ \(the invitation was cancelled\)", seen.shown)
+
+
+def test_attendance_is_taken_by_a_list(there: Forums, monkeypatch: pytest.MonkeyPatch) -> None:
+    there.guest("eva")
+    there.guest("beto2", channel="whatsapp")
+    eva, beto = there.world.cast["eva"], there.world.cast["beto2"]
+    forum = there.forum()
+    for name, value in environment(there.world).items():
+        if name.startswith("CONSULTA_"):
+            monkeypatch.setenv(name, value)
+    listed = there.folder / "lista.txt"
+    listed.write_text(f"telegram:{eva.id}\n\nAAA-99\nwhatsapp:{beto.number}\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["forum", "attend", forum.plan.name, "--list", str(listed)])
+    assert done.exit_code == 1
+    assert done.stdout == "2 more, 2 in all\n"
+    assert "AAA-99: nobody is known by this." in done.stderr
+    assert there.attendance(forum) == {"attended": 2}
 
 
 def test_it_is_tried_from_the_terminal(there: Forums) -> None:
