@@ -221,11 +221,10 @@ def judged(
     inner = [moment for moment in at if at[0] + 1 <= moment <= at[-1] - 1]
     span = inner[-1] - inner[0] if len(inner) > 1 else 1.0
     answered = [call.at + latency for call in calls if call.status == 429]
-    early = {
-        place
+    waits = [
+        range(bisect_right(at, moment), bisect_left(at, moment - latency + WAIT))
         for moment in answered
-        for place in range(bisect_right(at, moment), bisect_left(at, moment - latency + WAIT))
-    }
+    ]
     return {
         "people": people,
         "calls": len(at),
@@ -234,7 +233,8 @@ def judged(
         "use of the rate": round(len(inner) / span / rate, 3),
         "fullest second": fullest,
         "told to wait": len(answered),
-        "calls while told to wait": len(early),
+        "calls while told to wait": len(set().union(*waits)),
+        "of these in one wait, at most": max(map(len, waits), default=0),
         "under way at once, at most": max(
             bisect_right(at, moment + latency) - place for place, moment in enumerate(at)
         ),
