@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from bot.channel import SendError
 from bot.settings import SettingsError
@@ -33,6 +34,11 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*given, **options)
         except (SettingsError, DatabaseError, LookupError) as error:
             raise Failure(str(error)) from None
+        except OperationalError as error:
+            raise Failure(
+                f"The database does not answer ({type(error.orig).__name__}). Is it running, and "
+                "is CONSULTA_DATABASE_URL right?"
+            ) from None
         except SendError as error:
             raise Failure(f"The provider did not accept this: {error.reason}") from None
         except OSError as error:

@@ -163,6 +163,15 @@ def test_a_database_that_is_behind_is_refused_with_the_command_to_run(tmp_path: 
         assert (code, "consulta db upgrade" in errors) == (2, True), errors
 
 
+def test_a_database_that_does_not_answer_is_said_in_one_line(tmp_path: Path) -> None:
+    away = f"postgresql+psycopg://consulta:secreto@/consulta?host={tmp_path}"
+    for command in ("worker", "status"):
+        code, _, errors = run(command, CONSULTA_DATA=str(tmp_path), CONSULTA_DATABASE_URL=away)
+        assert (code, errors.count("\n")) == (2, 1), errors
+        assert "The database does not answer" in errors
+        assert "secreto" not in errors
+
+
 def test_a_database_sealed_with_another_key_is_refused(tmp_path: Path) -> None:
     known = {"CONSULTA_DATA": str(tmp_path)}
     run("db", "upgrade", CONSULTA_SECRET_KEY="una clave de prueba", **known)
