@@ -30,10 +30,17 @@ AXE = Path(__file__).with_name("vendor") / "axe-4.14.1.min.js"
 RULES = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 LARGEST_PICTURE = 120_000  # bytes
+TINY = {"width": 320, "height": 640}
+SMALL = """[...document.querySelectorAll('main :is(button, input, select, textarea, summary)')]
+  .filter((e) => e.type !== 'hidden' && e.checkVisibility())
+  .filter((e) => { const b = (e.closest('label') || e).getBoundingClientRect();
+                   return b.height < 24 || b.width < 24; })
+  .map((e) => e.outerHTML.slice(0, 80))"""  # WCAG 2.2, 2.5.8: 24 by 24 pixels
 WIDE, NARROW = {"width": 1120, "height": 700}, {"width": 360, "height": 740}
 ALL = ("/entrar", "/hoy", "/plan", "/cuestionarios", "/cuestionarios/consulta/1", "/participacion",
-       "/foros", "/foros/1", "/mensajes", "/derechos", "/cuentas", "/bitacora", "/mi-cuenta",
-       "/mi-cuenta/codigo", "/no-hay")  # fmt: skip
+       "/foros", "/foros/1", "/foros/1/puerta?bot=consulta_bot", "/foros/1/alcance?expresion=nada",
+       "/participacion?canal=import", "/mensajes", "/derechos", "/cuentas", "/bitacora",
+       "/mi-cuenta", "/mi-cuenta/codigo", "/no-hay")  # fmt: skip
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -48,7 +55,9 @@ def browser() -> Iterator[sync.Browser]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    with pages(tmp_path_factory.mktemp("browser"), people=260) as made:
+    with pages(
+        tmp_path_factory.mktemp("browser"), people=260 if os.environ.get("PICTURES") else 90
+    ) as made:
         half_way = (made.parts.clock() - timedelta(days=41)).date()
         with writing(made.parts.engine) as db:
             plan.begin_on(db, half_way)
@@ -135,8 +144,7 @@ def test_axe_finds_no_fault_and_nothing_sticks_out(open_, size, scheme):
     for path in ALL:
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        for summary in page.locator("main details > summary").all()[:3]:
-            summary.click()
+        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
         assert violations(page) == [], path
         assert too_wide(page) <= 0, path
 
@@ -146,7 +154,15 @@ def test_the_browser_has_nothing_to_complain_about(open_, faults):
     for path in ALL[:-1]:
         page.goto(path)
         page.wait_for_load_state("networkidle")
-    assert faults == []
+    assert [fault for fault in faults if "422" not in fault] == []  # an expression nobody knows
+
+
+def test_at_320_pixels_everything_fits_and_can_be_pressed(open_):
+    page = open_(TINY)
+    for path in ALL[:-1]:
+        page.goto(path)
+        assert too_wide(page) <= 0, path
+        assert page.evaluate(SMALL) == [], path
 
 
 def test_somebody_signs_in_and_finds_their_way_with_the_keyboard_alone(open_, faults):
@@ -213,6 +229,23 @@ def test_a_questionnaire_is_uploaded_corrected_and_published(open_, tmp_path, fa
     assert [fault for fault in faults if "422" not in fault] == []  # the refusal, said twice
 
 
+def test_a_questionnaire_is_tried_beside_its_tree(open_, tmp_path, faults):
+    page = open_(WIDE)
+    page.goto("/cuestionarios/consulta/1")
+    trial = page.locator("#prueba")
+    trial.get_by_role("button", name="Español").click()
+    trial.get_by_role("button", name="Sí, acepto").click()
+    trial.get_by_text("¿Qué edad tienes?").wait_for()
+    assert page.evaluate("document.activeElement.name") == "nuevo"
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    trial.get_by_text("¿En qué municipio vives?").wait_for()
+    picture(page, "cuestionario", tmp_path, height=520)
+    trial.get_by_role("button", name="Empezar otra vez").click()
+    trial.get_by_text("¿Qué edad tienes?").wait_for(state="detached")
+    assert faults == []
+
+
 def _uploads(page, file):
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name="Revisar").click()
@@ -264,6 +297,16 @@ def test_a_forum_is_opened_and_people_are_called_to_it(open_, tmp_path, site):
     page.get_by_text("En pausa: no sale nada").wait_for()
     page.goto("/foros/1")
     picture(page, "foro", tmp_path)
+
+
+def test_the_figures_are_narrowed_to_a_channel(open_):
+    page = open_(NARROW)
+    page.goto("/participacion")
+    page.locator("select[name=canal]").select_option(label="Telegram")
+    page.get_by_role("button", name="Ver", exact=True).click()
+    page.get_by_text("Estas cifras son de una parte de las personas").wait_for()
+    page.get_by_role("link", name="Ver a todas").click()
+    page.get_by_text("Estas cifras son de una parte").wait_for(state="detached")
 
 
 def test_a_phone_shows_everything_in_one_column(open_, tmp_path):
