@@ -258,7 +258,7 @@ def test_participation_shows_who_is_missing(open_, tmp_path):
     picture(page, "participacion", tmp_path)
     page.get_by_role("heading", name="Dónde falta gente").scroll_into_view_if_needed()
     page.locator("svg.map").evaluate("(map) => map.closest('.card').scrollIntoView()")
-    picture(page, "mapa", tmp_path, height=600)
+    picture(page, "mapa", tmp_path, height=560)
     page.get_by_text("Ver los 106 municipios").click()
     assert page.locator("details table tbody tr").count() == 106
     assert page.locator("svg.map circle").count() == 106
