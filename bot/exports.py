@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -14,6 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 import xlsxwriter
 from sqlalchemy import Connection
 
+from dialogs import comparing
 from dialogs.asking import Library
 from dialogs.script import Question, Script
 from dialogs.values import in_language
@@ -24,7 +27,10 @@ ANSWERS = (
     *("channel", "at"),
 )
 RESPONSES = ("person", "form", "version", "folio", "state", "mode", "started_at", "finished_at")
+CHANGES = ("form", "from_version", "to_version", "name", "what", "before", "after")
 TYPES = {
+    "from_version": "integer",
+    "to_version": "integer",
     "version": "integer",
     "confidence": "number",
     "at": "datetime",
@@ -49,11 +55,11 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     match format_:
         case "csv":
-            return [_csv(folder, name, columns, rows) for name, columns, rows in _tables(db)]
+            return [_csv(folder, *table) for table in _tables(db, library)]
         case "json":
-            return [_json(folder, name, rows) for name, _, rows in _tables(db)]
+            return [_json(folder, name, rows) for name, _, rows in _tables(db, library)]
         case "xlsx":
-            return [_xlsx(folder / "consulta.xlsx", _tables(db))]
+            return [_xlsx(folder / "consulta.xlsx", _tables(db, library))]
         case "frictionless":
             return _frictionless(db, library, folder, now)
         case "floip":
@@ -64,11 +70,21 @@ def write(
 Table = tuple[str, tuple[str, ...], Iterator[dict[str, Any]]]
 
 
-def _tables(db: Connection) -> tuple[Table, Table]:
+def _tables(db: Connection, library: Library) -> tuple[Table, ...]:
+    """The answers of all versions together, by question name, and what changed between them."""
     return (
         ("answers", ANSWERS, map(_plain, exports.answers(db))),
         ("responses", RESPONSES, map(_plain, exports.responses(db))),
+        ("changes", CHANGES, _changes(db, library)),
     )
+
+
+def _changes(db: Connection, library: Library) -> Iterator[dict[str, Any]]:
+    """From each version that somebody answered to the next one that somebody did."""
+    for old, new in pairwise(_scripts(db, library)):
+        for change in comparing.changes(old, new) if old.name == new.name else ():
+            versions = {"from_version": old.version, "to_version": new.version}
+            yield {"form": new.name, **versions, **asdict(change)}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +138,8 @@ def _cell(value: Any) -> Any:
 def _frictionless(db: Connection, library: Library, folder: Path, now: datetime) -> list[Path]:
     """The CSV files, a codebook, and the descriptor of a Tabular Data Package."""
     tables = [
-        (name, columns, _csv(folder, name, columns, rows)) for name, columns, rows in _tables(db)
+        (name, columns, _csv(folder, name, columns, rows))
+        for name, columns, rows in _tables(db, library)
     ]
     columns = ("form", "version", "question", "type", "label", "choices")
     codebook = _csv(folder, "questions", columns, _codebook(db, library))
@@ -180,7 +197,7 @@ def _described(script: Script, question: Question) -> dict[str, Any]:
 
 
 def _floip(db: Connection, library: Library, folder: Path, now: datetime) -> list[Path]:
-    """A FLOIP Flow Results package: the descriptor, and the rows as arrays of seven."""
+    """A FLOIP Flow Results package: the descriptor, the rows as arrays of seven, the changes."""
     questions = {
         question.name: _floip_question(question)
         for script in _scripts(db, library)
@@ -209,7 +226,7 @@ def _floip(db: Connection, library: Library, folder: Path, now: datetime) -> lis
     }
     descriptor = folder / "flow-results-package.json"
     descriptor.write_text(json.dumps(package, ensure_ascii=False, indent=1), encoding="utf-8")
-    return [descriptor, data]
+    return [descriptor, data, _csv(folder, "changes", CHANGES, _changes(db, library))]
 
 
 def _floip_question(question: Question) -> dict[str, Any]:

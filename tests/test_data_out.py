@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
+from storage import forms
+from storage.database import writing
 from tests.emulators import telegram_people
 from tests.world import World
 
@@ -78,7 +80,7 @@ def test_open_formats_are_whole(answered: World, tmp_path: Path, name: str) -> N
     if name == "frictionless":
         package = json.loads(files["datapackage.json"].read_text(encoding="utf-8"))
         listed = {resource["path"] for resource in package["resources"]}
-        assert listed == {"answers.csv", "responses.csv", "questions.csv"}
+        assert listed == {"answers.csv", "responses.csv", "questions.csv", "changes.csv"}
     elif name == "floip":
         package = json.loads(files["flow-results-package.json"].read_text(encoding="utf-8"))
         data = json.loads(files["flow-results-data.json"].read_text(encoding="utf-8"))
@@ -128,3 +130,35 @@ def test_the_report_counts_and_shows_no_few(answered: World, tmp_path: Path, end
     assert "1 prefirieron no participar" in written
     assert "menos de 5" in written
     assert "HYPERLINK" not in written
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx", "json", "frictionless", "floip"])
+def test_versions_go_out_together_with_what_changed(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    world.answers_until("ana", "hola", "es", "si", "3")
+    shipped = Path(forms.__file__).parents[1] / "dialogs" / "forms"
+    text = (shipped / "consulta.md").read_text(encoding="utf-8")
+    (tmp_path / "municipios.csv").write_bytes((shipped / "municipios.csv").read_bytes())
+    changed = text.replace("¿Qué edad tienes?", "¿Cuántos años tienes?")
+    (tmp_path / "consulta.md").write_text(changed, encoding="utf-8")
+    with writing(world.parts.engine) as db:
+        forms.publish(db, tmp_path / "consulta.md", world.clock(), front=True)
+    world.answers_until("beto", "hola", "es", "si", "3")
+    assert run(world, "export", "--format", name, str(tmp_path / "out"))[0] == 0
+    told = {"form": "consulta", "from_version": "1", "to_version": "2", "name": "edad_rango",
+            "what": "label::es", "before": "¿Qué edad tienes?",
+            "after": "¿Cuántos años tienes?"}  # fmt: skip
+    assert _changes(tmp_path / "out") == [told]
+
+
+def _changes(out: Path) -> list[dict[str, str]]:
+    if (out / "changes.csv").is_file():
+        return rows(out / "changes.csv")
+    if (out / "changes.json").is_file():
+        found = json.loads((out / "changes.json").read_text(encoding="utf-8"))
+        return [{key: str(cell) for key, cell in row.items()} for row in found]
+    book = openpyxl.load_workbook(out / "consulta.xlsx")
+    header, *cells = book["changes"].iter_rows(values_only=True)
+    book.close()
+    return [dict(zip(map(str, header), map(str, row), strict=True)) for row in cells]

@@ -91,6 +91,15 @@ def test_the_parts_of_pages_open(site, path):
     assert site.as_("organizer").opens(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", [*PATHS.values(), *PARTS[2:]])
+def test_every_page_says_that_the_published_maya_is_a_draft(site, path):
+    with reading(site.parts.engine) as db:
+        drafts = reports.unreviewed(db)
+    assert drafts > 0
+    said = f"Se publicó maya sin revisar: {drafts} textos son borradores"
+    assert said in words(site.as_("organizer").opens(path).text)
+
+
 def test_every_way_to_change_something_refuses_strangers_and_a_missing_token(site):
     ours = {module.blueprint.name for module in MODULES} | {"access"}
     changing = [

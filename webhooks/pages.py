@@ -10,6 +10,8 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from storage import reports
+from storage.database import reading
 from storage.organizers import ROLES, Role
 from webhooks import (
     access,
@@ -64,12 +66,20 @@ def install(app: Flask, *, exempt: tuple[Any, ...]) -> None:
 
 def _frame() -> dict[str, Any]:
     """What every page shows around its content."""
+    signed_in = current_user.is_authenticated
     return {
+        "unreviewed": _unreviewed() if signed_in else 0,
         "pages": PAGES,
         "chat_on": access.parts().settings.chat,
         "role_names": access.ROLE_NAMES,
         "forum_roles": next((page[3] for page in PAGES if page[0] == "forums.page"), ()),
     }
+
+
+def _unreviewed() -> int:
+    """How much of the Maya that people read is a draft: said on every page."""
+    with reading(access.parts().engine) as db:
+        return reports.unreviewed(db)
 
 
 def _allow_uploads() -> None:
