@@ -17,7 +17,7 @@ import click
 
 from bot import demo as samples
 from bot import poll as polling
-from bot import rotating, terminal, wiring
+from bot import rotating, serving, terminal, wiring
 from bot import settings as settings_module
 from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, told
@@ -33,8 +33,6 @@ from bot.settings import Settings, keys
 from dialogs import language_report, script
 from storage import database, moving
 from storage.vault import vault
-
-THREADS = 8  # of the web server: a thread waits while another one's transaction is written
 
 
 @click.group()
@@ -67,7 +65,8 @@ def demo(port: int | None) -> None:
         click.echo(f"contraseña: {password}")
         click.echo(f"chat: {settings.address}/chat")
         click.echo("· open the url and sign in, or talk to the chat; Ctrl-C ends it", err=True)
-        _serve(settings, worker=True)
+        os.environ["CONSULTA_WORKER"] = "1"
+        serving.serve(settings.host, settings.port)  # here: the folder goes when it ends
 
 
 @main.command()
@@ -114,27 +113,15 @@ def _run(*, worker: bool) -> None:
     _check_channels(settings)
     wiring.open_database(settings).dispose()
     click.echo(f"url: {settings.address}")
-    _serve(settings, worker=worker)
+    _become_the_server(settings, worker=worker)
 
 
-def _serve(settings: Settings, *, worker: bool) -> None:
-    """Start the web server by its WSGI name, so that no import runs backwards."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
+def _become_the_server(settings: Settings, *, worker: bool) -> None:
+    """Give this process over to the web server: what was loaded to check the settings goes."""
     os.environ["CONSULTA_WORKER"] = "1" if worker else "0"
-    Granian(
-        "webhooks:create_app",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=settings.host,
-        port=settings.port,
-        workers=1,
-        blocking_threads=THREADS,
-        respawn_failed_workers=True,
-        log_level=LogLevels.error,
-    ).serve()
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "bot.serving", settings.host, str(settings.port)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 
 def _check_port(settings: Settings) -> None:

@@ -1,0 +1,31 @@
+"""The web server. As a program of its own it holds nothing of ours: its child does all the work."""
+
+from __future__ import annotations
+
+import sys
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+THREADS = 8  # a thread waits while another one's transaction is written
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until told to end. Our application is known by its WSGI name alone, so that no import
+    runs backwards."""
+    Granian(
+        "webhooks:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=1,
+        blocking_threads=THREADS,
+        respawn_failed_workers=True,
+        log_level=LogLevels.error,
+    ).serve()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
