@@ -15,11 +15,15 @@ from zipfile import BadZipFile
 
 import openpyxl
 import xlrd
+from openpyxl.utils.exceptions import IllegalCharacterError
 
 Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
 SHEETS = ("survey", "choices", "settings")
-BAR = re.compile(r"(?<!\\)\|")
-RULE = re.compile(r"^\|[\s:|-]*--[\s:|-]*\|?\s*$")
+BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes part of its cell
+RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins with an empty cell
+MARK = re.compile(r"(\\*)(\||<br>)")
+TO_ESCAPE = re.compile(r"(\\*)(\||<br>|\n)")
+LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end of a line
 
 
 class TableError(ValueError):
@@ -154,10 +158,17 @@ def _cell(value: object) -> str:
 
 
 def _markdown(text: str) -> Iterator[Sequence[str]]:
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, LINE.split(text)):
         if line.startswith("|") and not RULE.match(line):
-            cells = BAR.split(line.removesuffix("|") if not line.endswith("\\|") else line)[1:]
-            yield [cell.strip().replace("\\|", "|") for cell in cells]
+            cells = BAR.sub("\\1\n", line).removesuffix("\n").split("\n")[1:]
+            yield [MARK.sub(_unescaped, cell.strip()) for cell in cells]
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """Two backslashes before a mark are one; one that is left over makes it plain text."""
+    backslashes, mark = found.groups()
+    plain = len(backslashes) % 2 or mark == "|"
+    return backslashes[: len(backslashes) // 2] + (mark if plain else "\n")
 
 
 def _from_lines(lines: Iterable[Sequence[str]]) -> Iterator[tuple[str, Iterable[Line]]]:
@@ -178,7 +189,7 @@ def _from_lines(lines: Iterable[Sequence[str]]) -> Iterator[tuple[str, Iterable[
 
 
 def to_markdown(book: Workbook) -> str:
-    """The sheets as Markdown tables; a line break within a cell is written <br>."""
+    """The sheets as Markdown tables; a line break is written <br>, and <br> itself \\<br>."""
     return "\n\n".join(_table(name, sheet) for name, sheet in book.items() if sheet.headers) + "\n"
 
 
@@ -203,11 +214,16 @@ def _all(sheet: Sheet) -> Iterator[Mapping[str, str]]:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\r\n", "\n").replace("\n", "<br>")
+    return TO_ESCAPE.sub(_escape, LINE.sub("\n", cell))
+
+
+def _escape(found: re.Match[str]) -> str:
+    backslashes, mark = found.groups()
+    return backslashes * 2 + ("<br>" if mark == "\n" else f"\\{mark}")
 
 
 def to_xlsx(book: Workbook, path: Path) -> None:
-    """The sheets as a spreadsheet; <br> becomes a line break."""
+    """The sheets as a spreadsheet. Raises TableError for a character that no spreadsheet holds."""
     made = openpyxl.Workbook()
     made.remove(made.worksheets[0])
     for name, sheet in book.items():
@@ -215,7 +231,7 @@ def to_xlsx(book: Workbook, path: Path) -> None:
         for column, header in enumerate(sheet.headers, 1):
             _write(page, 1, column, header)
             for number, row in sheet.rows:
-                _write(page, number, column, row.get(header, "").replace("<br>", "\n"))
+                _write(page, number, column, row.get(header, ""))
     made.save(path)
 
 
@@ -223,5 +239,9 @@ def _write(page: Any, row: int, column: int, text: str) -> None:
     """As text always: "007" stays so, and "=…" is no formula."""
     if text:
         cell = page.cell(row, column)
-        cell.value = text
+        try:
+            cell.value = text
+        except IllegalCharacterError:
+            where = f"{page.title}, row {row}, column {cell.column_letter}"
+            raise TableError(f"{where}: an invisible control character. Type it anew.") from None
         cell.data_type = "s"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dialogs import columns, kinds, moments, replies, script, tables
 from dialogs.questions import Script
@@ -250,6 +253,31 @@ def test_a_cell_keeps_bars_breaks_zeros_and_formulas(tmp_path):
     tables.to_xlsx(tables.read(path), tmp_path / "f.xlsx")
     labels = [row["label"] for _, row in tables.read(tmp_path / "f.xlsx")["survey"].rows]
     assert labels == ["uno | dos\ntres", "=1+1", "007"]
+
+
+CELLS = st.text("a-|\\<br>\n\u2028\u0085é=", max_size=12) | st.sampled_from(
+    ["--", "---", "<br>", "|"]
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.lists(CELLS.map(str.strip), min_size=1, max_size=4))
+def test_whatever_stands_in_a_cell_comes_back_from_markdown_and_from_a_spreadsheet(cells):
+    rows = tuple((number, {"name": "x", "label": cell}) for number, cell in enumerate(cells, 2))
+    book = {"survey": tables.Sheet(("name", "label"), rows)}
+    with TemporaryDirectory() as folder:
+        markdown, xlsx = Path(folder, "f.md"), Path(folder, "f.xlsx")
+        markdown.write_text(tables.to_markdown(book), encoding="utf-8", newline="")
+        tables.to_xlsx(book, xlsx)
+        for path in (markdown, xlsx):
+            back = tables.read(path)["survey"].rows
+            assert [row["label"] for _, row in back] == cells, path.suffix
+
+
+def test_a_character_that_no_spreadsheet_holds_is_named_by_its_cell(tmp_path):
+    path = written(tmp_path, survey("text | a | uno\vdos"))
+    with pytest.raises(tables.TableError, match="survey, row 2, column C"):
+        tables.to_xlsx(tables.read(path), tmp_path / "f.xlsx")
 
 
 # what people write
