@@ -196,7 +196,7 @@ def test_two_workers_keep_to_one_limit(
         until(lambda: states(engine) == {"sent": 120})
     at = sorted(call.at.timestamp() for call in telegram.called("sendMessage"))
     fullest = max(sum(moment <= one < moment + 1 for one in at) for moment in at)
-    assert fullest <= 52, "50 a second, and what a busy machine lets arrive late"
+    assert fullest < 80, "50 a second and what arrives late; two that do not share send 100"
 
 
 def test_machines_that_start_together_on_an_empty_database_make_it_once(pg: Any) -> None:
