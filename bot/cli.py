@@ -26,6 +26,7 @@ from bot.cli_forms import form
 from bot.cli_forums import forum
 from bot.cli_import import import_submissions
 from bot.cli_invite import invite
+from bot.cli_notices import notice
 from bot.cli_organizers import organizer
 from bot.cli_status import status
 from bot.logs import configure
@@ -277,6 +278,7 @@ main.add_command(export)
 main.add_command(report)
 main.add_command(status)
 main.add_command(person)
+main.add_command(notice)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ from dialogs.rights import KINDS
 from dialogs.state import Erase, Talk, Tell
 from dialogs.values import Inbound, Message, in_language
 from dialogs.walking import Library
-from storage import answers, erasing, exports, outbox, people, rights
+from storage import answers, erasing, exports, notices, outbox, people, rights
 from storage.database import vault_of
 from storage.people import Person
 from storage.vault import Vault
 
 LINK_LASTS = timedelta(days=7)
-ANSWER_WITHIN = 20  # working days to answer who exercises a right (LGPDPPSO 2025, art. 45)
 PLACE = "links.own"
 
 
@@ -122,7 +121,7 @@ def forget(db: Connection, person: Person, asked: Erase, inbound: Inbound, rng: 
     shell = erasing.leave_address(db, channel, inbound.identity, inbound.address, pseudonym, at)
     words = say("erased", asked.language, {"folio": done.folio})
     if done.pending:
-        words += "\n\n" + say("erased_pending", asked.language, {"days": ANSWER_WITHIN})
+        words += "\n\n" + say("erased_pending", asked.language, {"days": notices.answer_within(db)})
     said = Message(words, callback=inbound.callback, language=asked.language or "es")
     outbox.put(db, shell, channel, said, due=at)
 

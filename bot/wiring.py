@@ -32,11 +32,12 @@ from dialogs.asking import Library
 from dialogs.phrases import both
 from dialogs.script import Script
 from dialogs.values import Message, message_to_json
-from storage import chats, database, forms, meeting, outbox, retention, schema
+from storage import chats, database, forms, meeting, notices, outbox, retention, schema
 from storage.people import insert_or_nothing
 from storage.vault import vault
 
 FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
+NOTICE = "notice.toml"  # the sample of a privacy notice, until another is published
 TICK = timedelta(seconds=1)
 RETENTION = timedelta(hours=1)
 LOOK = timedelta(seconds=2)  # between two looks whether all goes on
@@ -114,10 +115,11 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 
 def seed(engine: Engine, now: datetime) -> None:
-    """Give an empty database the shipped online consultation, as a pilot; and what takes replies
-    to invitations."""
+    """Give an empty database the shipped online consultation, as a pilot; what takes replies to
+    invitations; and the sample of a privacy notice."""
     with database.reading(engine) as db:
         wanting = [not forms.front(db), not forms.newest(db, forum_words.FORM)]
+        wanting.append(not notices.newest(db))
     if not any(wanting):
         return
     shipped = resources.as_file(resources.files("dialogs.forms"))
@@ -126,6 +128,9 @@ def seed(engine: Engine, now: datetime) -> None:
             forms.publish(db, folder / FRONT, now, state="pilot", front=True)
         if not forms.newest(db, forum_words.FORM):
             forms.publish(db, folder / f"{forum_words.FORM}.md", now)
+        if not notices.newest(db):
+            content = resources.files("dialogs").joinpath(NOTICE).read_bytes()
+            notices.publish(db, content, now)
 
 
 def library(engine: Engine, settings: Settings) -> Library:

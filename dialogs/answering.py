@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dialogs import asking, language, moments, moving, replies, settling, walking
+from dialogs import asking, language, minors, moments, moving, replies, settling, walking
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
 from dialogs.questions import FILES, MOMENTS, NUMBERS, REPEAT_ROLE, Option, Question
@@ -52,6 +52,8 @@ def _voice(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn
     if not asked[1].open:
         kind = "voice_not_here_integer" if asked[1].type in NUMBERS else "voice_not_here"
         return moving.ask_again(talk, library, say(kind, talk.language))
+    if refused := minors.voice_refused(minors.of_one(talk, asked[0]), library):
+        return moving.ask_again(talk, library, say(refused, talk.language))
     talk, effects = kept(talk, asked, settling.VOICE, "", library, inbound)
     return talk, [moving.plain(talk, "voice_kept"), *effects]
 
@@ -238,10 +240,11 @@ def kept_in(
         again=again,
         media=inbound.media if inbound else None,
     )
+    follows = minors.follows(question, value, again=again)
     if not again and not script.settles:
-        return changed, [keep]
+        return changed, [keep, *follows]
     changed, moved = settling.settle(changed, library, name)
-    return changed, [keep, *moved]
+    return changed, [keep, *moved, *follows]
 
 
 def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> Turn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dialogs import replies, walking
+from dialogs import minors, replies, walking
 from dialogs.phrases import say
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, REFERENCE, Question
 from dialogs.state import Dialog
@@ -146,7 +146,7 @@ def _how_key(question: Question, dialog: Dialog, library: Library) -> str:
                 return ""
             return "how_long" if placed(question) else "how_long_plain"
         case "text" | "audio":
-            return "how_open"
+            return "how_written" if minors.voice_refused((dialog,), library) else "how_open"
         case "date" if "month-year" in question.appearance:
             return "how_month"
         case "date" if "year" in question.appearance:

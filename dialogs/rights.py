@@ -33,6 +33,14 @@ def permits(talk: Talk, _library: Library) -> Turn:
     )
 
 
+def notice(talk: Talk, library: Library) -> Turn:
+    """Where the whole privacy notice is."""
+    words = say("notice", talk.language, {"link": library.facts.get("aviso_url", "")})
+    if talk.stopped:
+        return talk, [Say(Message(words, language=talk.language or "es"))]
+    return moving.ask_again(talk, library, words)
+
+
 def _tell(talk: Talk, what: str, choices: tuple[Choice, ...]) -> Turn:
     return replace(talk, offered=choices), [Tell(what, choices)]
 
@@ -149,6 +157,7 @@ def fix(talk: Talk, dialog: Dialog, question: Question, library: Library) -> Tur
 COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "data": summary,
     "permits": permits,
+    "notice": notice,
     "correct": correct,
     "erase": erase,
     "erase_yes": erase_yes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from dialogs import choices, columns, kinds, rows, tables
+from dialogs import choices, columns, kinds, minors, rows, tables
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.logic import Expression
@@ -74,6 +74,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
     choices.read_lists(reader, book)
     survey = columns.rows("survey", book["survey"], reader.default)
     questions, repeats = _survey(reader, survey)
+    questions = minors.spared(questions)
     if not questions and not reader.faults:
         cure = "Add a row with a type, a name and a label to the survey sheet."
         reader.faults.append(Fault("survey", 1, "", "Nothing is said or asked.", cure))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dialogs.state import Dialog, End, Keep
-from storage import erasing, schema
+from storage import erasing, notices, schema
 from storage.database import vault_of
 from storage.people import Person
 
@@ -91,6 +91,7 @@ def _consent(db: Connection, person: Person, kept: Keep, at: datetime, channel: 
             given=kept.value == "si",
             form=kept.dialog.form,
             version=kept.dialog.version,
+            notice=notices.IN_FORCE,
             language=kept.language,
             words=vault_of(db).hide("consents.words", kept.said),
             channel=channel,

@@ -96,7 +96,7 @@ def facts_of(db: Connection, person_id: int) -> dict[str, Any]:
 
 
 def _consent(db: Connection, row: Any) -> dict[str, Any]:
-    """A line of the ledger, with the hash of the text that was shown: versions never change."""
+    """A line of the ledger, with the hashes of the question and of the notice that were shown."""
     forms, files = schema.forms, schema.form_files
     same = (files.c.form == forms.c.name, files.c.version == forms.c.version)
     shown = select(files.c.content).join(forms, and_(*same, files.c.file == forms.c.file))
@@ -106,7 +106,11 @@ def _consent(db: Connection, row: Any) -> dict[str, Any]:
         "given": row.given,
         "form": row.form,
         "version": row.version,
-        "notice_sha256": hashlib.sha256(content or b"").hexdigest(),
+        "question_sha256": hashlib.sha256(content or b"").hexdigest(),
+        "notice": row.notice,
+        "notice_sha256": db.scalar(
+            select(schema.notices.c.sha256).where(schema.notices.c.version == row.notice)
+        ),
         "language": row.language,
         "channel": row.channel,
         "words": vault_of(db).show("consents.words", row.words),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
-from storage import erasing, outbox, schema
+from storage import erasing, notices, outbox, schema
 from storage.database import vault_of
 
 consents, passes, answers, media = schema.consents, schema.responses, schema.answers, schema.media
@@ -46,6 +46,7 @@ def revoke(
     if row is not None and row.given:
         hidden = vault_of(db).hide("consents.words", words)
         kept = {"form": row.form, "version": row.version, "language": row.language}
+        kept["notice"] = notices.IN_FORCE
         how = {"words": hidden, "channel": channel, "at": at, "given": False, "kind": kind}
         db.execute(insert(consents).values(person_id=person_id, **kept, **how))
     if kind == "forums":

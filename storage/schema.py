@@ -200,6 +200,15 @@ requests = Table(
           postgresql_where=text("settled_at IS NULL")),
 )  # fmt: skip
 
+notices = Table(  # the privacy notice; a version is never edited
+    "notices",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),  # TOML, as dialogs.notices reads it
+    Column("sha256", String(64), nullable=False),
+    Column("published_at", Moment, nullable=False),
+)
+
 consents = Table(
     "consents",
     metadata,
@@ -211,6 +220,7 @@ consents = Table(
     Column("given", Boolean, nullable=False),
     Column("form", String(64), nullable=False),  # whose version holds the words of the notice
     Column("version", Integer, nullable=False),
+    Column("notice", Integer),  # the version of the privacy notice that was in force
     Column("language", String(3)),
     Column("words", LargeBinary, nullable=False),  # hidden: the button or the words used
     Column("channel", String(16), nullable=False),

@@ -124,7 +124,10 @@ def test_people_read_what_is_known_and_take_it_with_them(small_world: World) -> 
     assert {row["question"] for row in known["answers"]} > {"municipio", "habla_maya"}
     [given, _] = known["consents"]
     form = Path(script.__file__).with_name("forms") / "consulta.md"
-    assert given["notice_sha256"] == hashlib.sha256(form.read_bytes()).hexdigest()
+    assert given["question_sha256"] == hashlib.sha256(form.read_bytes()).hexdigest()
+    notice = Path(script.__file__).with_name("notice.toml").read_bytes()
+    assert given["notice"] == 1
+    assert given["notice_sha256"] == hashlib.sha256(notice).hexdigest()
     assert (given["kind"], given["channel"], given["words"]) == ("answer", "whatsapp", "si")
     rows = client.post(f"{link(told)}/datos.csv").get_data(as_text=True).splitlines()
     assert len(rows) == len(known["answers"]) + 1

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, redirect, render_template, url_for
+from flask import Flask, Response, abort, current_app, jsonify, redirect, render_template, url_for
 from flask.json.provider import DefaultJSONProvider
 from flask_login import current_user
 from sqlalchemy.exc import OperationalError
@@ -23,6 +23,8 @@ from bot import wiring
 from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
+from storage import notices
+from storage.database import reading
 from webhooks import chat, forums, health, hooks, own_data, pages
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         app.register_blueprint(chat.blueprint)
     pages.install(app, exempt=(hooks.blueprint, own_data.blueprint, chat.blueprint))
     app.add_url_rule("/aviso", view_func=notice)
+    app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
     app.after_request(_secure)
     app.register_error_handler(OperationalError, _away)
@@ -104,9 +107,15 @@ def deliver(app: Flask, parts: Parts) -> None:
     )  # also in a server's child, where atexit is not run
 
 
-def notice() -> str:
-    """The whole privacy notice, to which the chat links."""
-    return render_template("aviso.html")
+def notice(version: int | None = None) -> str:
+    """The whole privacy notice, to which the chat links; also an earlier version of it."""
+    parts: Parts = current_app.extensions["parts"]
+    with reading(parts.engine) as db:
+        every = notices.all_(db)
+    shown = [each for each in every if version in (None, each.version)]
+    if not shown:
+        abort(404)
+    return render_template("aviso.html", shown=shown[0], every=every)
 
 
 def front() -> str | BaseResponse:

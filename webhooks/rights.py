@@ -10,7 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
-from storage import erasing, reports, schema
+from storage import erasing, notices, reports, schema
 from storage.database import reading, writing
 from webhooks import spoken, workdays
 from webhooks.access import allowed, note, parts
@@ -49,18 +49,19 @@ def page() -> str:
         erased = erasing.pending(db)
         waiting, done = reports.rights(db, settled=False), reports.rights(db, settled=True)
         folios = reports.folios(db, [row.person_id for row in (*waiting, *done)])
+        within = notices.answer_within(db)
     return render_template(
         "rights.html",
-        waiting=[_claim(row, folios, today) for row in waiting],
-        erased=[_copies(row, today) for row in erased],
-        done=[_claim(row, folios, today) for row in done],
-        within=workdays.ANSWER_WITHIN,
+        waiting=[_claim(row, folios, today, within) for row in waiting],
+        erased=[_copies(row, today, within) for row in erased],
+        done=[_claim(row, folios, today, within) for row in done],
+        within=within,
     )
 
 
-def _claim(row: Any, folios: dict[int, list[str]], today: date) -> Claim:
+def _claim(row: Any, folios: dict[int, list[str]], today: date, within: int) -> Claim:
     asked = spoken.local(row.at).date()
-    until = workdays.after(asked, workdays.ANSWER_WITHIN)
+    until = workdays.after(asked, within)
     return Claim(
         id=row.id,
         kind=KINDS.get(row.kind, row.kind),
@@ -74,9 +75,9 @@ def _claim(row: Any, folios: dict[int, list[str]], today: date) -> Claim:
     )
 
 
-def _copies(row: Any, today: date) -> Claim:
+def _copies(row: Any, today: date, within: int) -> Claim:
     """Somebody who is erased already: only the folio is left of them."""
-    until = workdays.after(spoken.local(row.at).date(), workdays.ANSWER_WITHIN)
+    until = workdays.after(spoken.local(row.at).date(), within)
     left = workdays.between(today, until)
     return Claim(row.id, KINDS["copies"], (row.folio,), "", row.channel, row.at, until, left, None)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-ANSWER_WITHIN = 20  # working days to answer who exercises a right (LGPDPPSO 2025, art. 45)
 FIXED = {(1, 1), (5, 1), (9, 16), (12, 25)}  # LFT art. 74
 MONDAYS = {(2, 1), (3, 3), (11, 3)}  # month, which Monday of it (LFT art. 74)
 
