@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from storage import forms, forums, reports
+from storage import forms, forums, notices, reports
 from storage.database import reading
 from storage.forums import Forum
 from webhooks import pictures, plan, spoken, workdays
@@ -73,18 +73,18 @@ def _shown(db: Connection, now: datetime) -> dict[str, Any]:
         "forums": _forums(db, now),
         "lately": reports.lately(db, now - DAY),
         "attention": found,
-        "left": _left(found, today),
+        "left": _left(found, today, notices.answer_within(db)),
         "form": _running(db),
         "chart": _chart(reports.hourly(db, now - DAY), now),
     }
 
 
-def _left(found: reports.Attention, today: date) -> int:
+def _left(found: reports.Attention, today: date, within: int) -> int:
     """Working days until the law wants an answer for who has waited longest."""
     if found.oldest_request is None:
-        return workdays.ANSWER_WITHIN
+        return within
     asked = spoken.local(found.oldest_request).date()
-    return workdays.between(today, workdays.after(asked, workdays.ANSWER_WITHIN))
+    return workdays.between(today, workdays.after(asked, within))
 
 
 def _forums(db: Connection, now: datetime) -> list[Forum]:
