@@ -13,7 +13,7 @@ from bot.channel import SendError
 from bot.settings import SettingsError
 from storage.database import DatabaseError
 
-WRONG_USE = 2
+FAULTS_FOUND, WRONG_USE = 1, 2
 
 
 class Failure(click.ClickException):
@@ -23,6 +23,12 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         click.echo(self.format_message(), err=True, file=file)
+
+
+class Faulty(Failure):
+    """What was given can be read, and is at fault."""
+
+    exit_code = FAULTS_FOUND
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bot import settings as settings_module
 from bot import wiring
-from bot.cli_errors import Failure, told
+from bot.cli_errors import Failure, Faulty, told
 from bot.cli_words import form_changes, form_tracker, words
 from bot.delivery import now
 from bot.settings import Settings
@@ -176,7 +176,7 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
     """Make a new version of a questionnaire; running conversations end on theirs."""
     checked = _checked(file)
     if checked.faults or checked.script is None:
-        raise Failure("\n".join(f"{file}, {fault}" for fault in checked.faults))
+        raise Faulty("\n".join(f"{file}, {fault}" for fault in checked.faults))
     found = checked.script
     if found.drafts and not accept_drafts:
         raise Failure(

@@ -71,6 +71,8 @@ def test_publishing_drafts_has_to_be_said_and_versions_are_compared(run, files):
     run("form", "publish", files / "good.md")
     (files / "good.md").write_text(GOOD.replace("¿A?", "¿Cuál?"), encoding="utf-8")
     assert run("form", "publish", files / "good.md").stdout == "good, version 2\n"
+    faulty = run("form", "publish", files / "bad.md")
+    assert (faulty.exit_code, len(faulty.stderr.splitlines())) == (1, 2)
     (change,) = json.loads(run("form", "changes", "good", "--json").stdout)
     assert (change["from"], change["to"], change["after"]) == (1, 2, "¿Cuál?")
 
