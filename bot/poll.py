@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from bot import conversation, telegram, wiring
+from bot.logs import where
 from bot.settings import Settings
 from bot.wiring import Parts
 from dialogs.phrases import say
@@ -30,7 +31,7 @@ async def _poll(parts: Parts, *, take_over: bool) -> None:
             try:
                 inbound = telegram.read(update, parts.clock())
             except ValueError as error:
-                log.warning("unreadable update", error=str(error))
+                log.warning("unreadable update", error=where(error))
                 continue
             if inbound is not None and conversation.receive(parts.desk, inbound) != "repeated":
                 parts.bell.ring()

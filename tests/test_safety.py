@@ -51,6 +51,9 @@ def test_whatever_fails_nothing_of_a_person_is_logged(world: World) -> None:
         let_pass(world)
     _break(world, "ximena")
     world.app.test_client().post("/hooks/telegram", data=b"x0canary", headers=HOOK)
+    odd = world.update("ximena", "")
+    odd["message"]["text"] = ["x0canary"]  # words where no words may stand
+    world.app.test_client().post("/hooks/telegram", json=odd, headers=HOOK)
     logging.getLogger().removeHandler(ear)
     assert len(ear.lines) > 5  # it was said that things failed
     assert ear.overheard() == []

@@ -6,6 +6,7 @@ import structlog
 from flask import Blueprint, Response, abort, current_app, request
 
 from bot import conversation, telegram, whatsapp
+from bot.logs import where
 from bot.wiring import Parts
 from dialogs.values import Receipt
 
@@ -28,7 +29,7 @@ def telegram_hook() -> Response:
     try:
         inbound = telegram.read(update if isinstance(update, dict) else {}, parts.clock())
     except ValueError as error:
-        log.warning("unreadable update", error=str(error))  # Telegram would repeat it for ever
+        log.warning("unreadable update", error=where(error))  # Telegram would repeat it for ever
         return Response(status=200)
     if inbound is not None and conversation.receive(parts.desk, inbound) != "repeated":
         parts.bell.ring()
@@ -50,7 +51,7 @@ def whatsapp_hook() -> Response:
     try:
         found = whatsapp.read(request.form, parts.clock())
     except ValueError as error:
-        log.warning("unreadable call", error=str(error))
+        log.warning("unreadable call", error=where(error))
         return Response(EMPTY_TWIML, mimetype="text/xml")
     if isinstance(found, Receipt):
         conversation.told(parts.desk, found)
