@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask import Flask
@@ -36,6 +36,12 @@ class Pages:
     def parts(self) -> Parts:
         found: Parts = self.app.extensions["parts"]
         return found
+
+    def stops_the_clock(self) -> int:
+        """From now on it is this second."""
+        now = self.parts.clock()
+        self.app.extensions["parts"] = replace(self.parts, clock=lambda: now)
+        return int(now.timestamp())
 
     def stranger(self) -> Visitor:
         return Visitor(self.app.test_client())
