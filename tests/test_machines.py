@@ -195,6 +195,7 @@ def test_two_workers_keep_to_one_limit(
         queued(engine, *("¿Vienes?" for _ in range(120)))
         until(lambda: states(engine) == {"sent": 120})
     at = sorted(call.at.timestamp() for call in telegram.called("sendMessage"))
+    assert at[-1] - at[0] > 2, "120 at 50 a second; two that do not share take half as long"
     fullest = max(sum(moment <= one < moment + 1 for one in at) for moment in at)
     assert fullest < 80, "50 a second and what arrives late; two that do not share send 100"
 
