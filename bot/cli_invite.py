@@ -167,8 +167,8 @@ def invite_preview(number: int, *, as_json: bool) -> None:
     later = f"template {template}, then the above" if template else calling.NO_TEMPLATE
     shown = {
         code: {
-            "telegram": telegram.preview(message),
-            "whatsapp": whatsapp.preview(message),
+            "telegram": str(telegram.look(message)),
+            "whatsapp": str(whatsapp.look(message)),
             "whatsapp after 24 hours": later,
         }
         for code, message in messages.items()

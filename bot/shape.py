@@ -4,6 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a channel will show a message: its words, then rows of buttons, or the rows of a list."""
+
+    words: str
+    rows: tuple[tuple[str, ...], ...] = ()
+    listed: bool = False
+
+    def __str__(self) -> str:
+        shown = "≡ {}" if self.listed else "[{}]"
+        lines = (" ".join(shown.format(label) for label in row) for row in self.rows)
+        return "\n".join((self.words, *lines))
 
 
 def units(text: str) -> int:

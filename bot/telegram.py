@@ -442,11 +442,11 @@ def _shaped(message: Message) -> tuple[str, InlineKeyboardMarkup | None]:
     return text, _keyboard(choices, labels, alone=message.several)
 
 
-def preview(message: Message) -> str:
+def look(message: Message) -> shape.Look:
     """How a message will look: its text, and its rows of buttons."""
     text, keyboard = _shaped(message)
     rows = keyboard.inline_keyboard if keyboard else ()
-    return "\n".join([text, *(" ".join(f"[{button.text}]" for button in row) for row in rows)])
+    return shape.Look(text, tuple(tuple(button.text for button in row) for row in rows))
 
 
 @lru_cache(maxsize=64)

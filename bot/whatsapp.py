@@ -421,15 +421,14 @@ def _same(found: str | None, body: str) -> bool:
 # --- the shape of a message
 
 
-def preview(message: Message) -> str:
+def look(message: Message) -> shape.Look:
     """How a message will look: its text, and buttons, a list or numbers under it."""
     text = shape.sendable(message.text)
     offer = _offer(message, text, "Ver opciones")
     if offer is None:
-        return _numbered(message, text)
-    buttons = "twilio/quick-reply" in offer
-    rows = [f"[{choice.label}]" if buttons else f"≡ {choice.label}" for choice in message.choices]
-    return "\n".join([text, *rows])
+        return shape.Look(_numbered(message, text))
+    listed = "twilio/quick-reply" not in offer
+    return shape.Look(text, tuple((choice.label,) for choice in message.choices), listed)
 
 
 def _numbered(message: Message, text: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from bot import forum_words, telegram, whatsapp
 from bot import invitations as calling
+from bot.shape import Look
 from dialogs import asking
 from dialogs.values import LANGUAGES, Text
 from storage import forms, forums, invitations
@@ -138,42 +139,20 @@ def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a message looks on a channel: its words, then its buttons or the rows of its list."""
-
-    channel: str
-    language: str
-    words: str
-    taps: tuple[str, ...]
-    listed: bool
+CHANNELS = {"Telegram": telegram.look, "WhatsApp": whatsapp.look}
 
 
-LOOKS = {"Telegram": telegram.preview, "WhatsApp": whatsapp.preview}
-TAP = re.compile(r"\[([^\]]+)\]")
-
-
-def looks(db: Connection, forum: Forum, words: Text) -> list[Look]:
-    """The invitation to a forum as each channel will show it, in each language."""
+def looks(db: Connection, forum: Forum, words: Text) -> list[tuple[str, str, Look]]:
+    """The invitation to a forum: channel, language, and how that channel will show it."""
     library, version = parts().desk.library, forms.newest(db, forum_words.FORM) or 1
     open_ = forum_words.dialog(forum.id, version)
     question = library.script(open_).question(forum_words.ASKED)
-    found = []
+    found: list[tuple[str, str, Look]] = []
     for code in LANGUAGES:
         known = forum_words.knowing(library, forum.plan, code, words)
         asked = asking.message(question, open_, known, code)
-        found += [_look(channel, code, draw(asked)) for channel, draw in LOOKS.items()]
+        found += [(channel, code, look(asked)) for channel, look in CHANNELS.items()]
     return found
-
-
-def _look(channel: str, code: str, drawn: str) -> Look:
-    lines = drawn.splitlines()
-    while lines and (TAP.match(lines[-1]) or lines[-1].startswith("≡ ")):
-        lines.pop()
-    under = drawn.splitlines()[len(lines) :]
-    listed = any(line.startswith("≡ ") for line in under)
-    taps = [tap for line in under for tap in ([line[2:]] if listed else TAP.findall(line))]
-    return Look(channel, code, "\n".join(lines), tuple(taps), listed)
 
 
 def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
