@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -39,9 +40,8 @@ def page() -> str:
     now = parts().clock()
     with reading(parts().engine) as db:
         schedule, front = plan.schedule(db, now), plan.front(db)
-        today = spoken.local(now).date()
-        step = plan.due(db, schedule, front, today)
-        shown = _shown(db, now)
+        shown = _shown(db, schedule, now)
+        step = plan.due(db, schedule, front, shown["today"])
     live = session.get("live", True)
     return render_template("today.html", front=front, due=step, live=live, **shown)
 
@@ -50,8 +50,9 @@ def page() -> str:
 @allowed(*EVERYBODY)
 def now_() -> str:
     """The part of the page that renews itself."""
+    now = parts().clock()
     with reading(parts().engine) as db:
-        return render_template("today_now.html", **_shown(db, parts().clock()))
+        return render_template("today_now.html", **_shown(db, plan.schedule(db, now), now))
 
 
 @blueprint.post("/ritmo")
@@ -62,8 +63,8 @@ def pace() -> Response:
     return redirect(url_for("today.page"))
 
 
-def _shown(db: Connection, now: datetime) -> dict[str, Any]:
-    today, schedule = spoken.local(now).date(), plan.schedule(db, now)
+def _shown(db: Connection, schedule: Sequence[plan.Phase], now: datetime) -> dict[str, Any]:
+    today, within = spoken.local(now).date(), notices.answer_within(db)
     found = reports.attention(db)
     return {
         "now": now,
@@ -73,7 +74,8 @@ def _shown(db: Connection, now: datetime) -> dict[str, Any]:
         "forums": _forums(db, now),
         "lately": reports.lately(db, now - DAY),
         "attention": found,
-        "left": _left(found, today, notices.answer_within(db)),
+        "within": within,
+        "left": _left(found, today, within),
         "form": _running(db),
         "chart": _chart(reports.hourly(db, now - DAY), now),
     }
