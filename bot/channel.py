@@ -13,6 +13,8 @@ from dialogs.values import Media, Message
 class SendError(Exception):
     """A message did not go out. `code` is the provider's, the text says what it means."""
 
+    perhaps = False  # whether it may have gone out all the same
+
     def __init__(self, reason: str, code: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
@@ -43,6 +45,8 @@ class TryLater(SendError):
 
 class Uncertain(SendError):
     """The provider did not answer in time, or broke off: it may have been delivered."""
+
+    perhaps = True
 
 
 class Refused(SendError):

@@ -316,7 +316,7 @@ async def _deliver(post: Post, ready: Ready) -> None:
     try:
         provider_id = await _send(post, ready)
     except SendError as error:
-        if noting and not (isinstance(error, Uncertain) or getattr(error, "perhaps", False)):
+        if noting and not error.perhaps:
             noting.kept(letter.id)
         _note(post, letter, error)
     except Exception as error:

@@ -221,20 +221,9 @@ def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
     place, ended = meeting.Place(parts.engine, parts.bell.ring), threading.Event()
     parts.post.number = place.number
 
-    async def deliver() -> None:
-        scheduler = _scheduler(parts, place)
-        scheduler.start()
-        watch = asyncio.ensure_future(_watch_the_clock(scheduler))
-        loop.call_soon(started.set)
-        await delivery.work(parts.post, stop)
-        watch.cancel()
-        scheduler.shutdown(wait=False)
-        for channel in parts.post.channels.values():
-            await channel.close()
-
     def run() -> None:
         try:
-            loop.run_until_complete(deliver())
+            loop.run_until_complete(_deliver(parts, place, started, stop))
             loop.run_until_complete(loop.shutdown_default_executor())  # what still writes, ends
         except BaseException:
             log.exception("the delivery has died")
@@ -243,18 +232,12 @@ def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
             if not stop.is_set():
                 died()
 
-    def watch() -> None:
-        while not ended.wait(LOOK.total_seconds()):
-            if not lively(parts.post):
-                log.critical("the delivery stands still")
-                died()
-                return
-
     thread = threading.Thread(target=run, name="delivery", daemon=True)
     thread.start()
     started.wait()
     place.take()
-    threading.Thread(target=watch, name="watch", daemon=True).start()
+    watching = (parts.post, ended, died)
+    threading.Thread(target=_watch, args=watching, name="watch", daemon=True).start()
     try:
         yield
     finally:
@@ -266,6 +249,30 @@ def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
         place.leave()  # last: while it is here, nobody takes over what is on its way
         parts.post.beat = None
         loop.close()
+
+
+async def _deliver(
+    parts: Parts, place: meeting.Place, started: threading.Event, stop: asyncio.Event
+) -> None:
+    """Deliver and tick until told to stop."""
+    scheduler = _scheduler(parts, place)
+    scheduler.start()
+    watch = asyncio.ensure_future(_watch_the_clock(scheduler))
+    asyncio.get_running_loop().call_soon(started.set)
+    await delivery.work(parts.post, stop)
+    watch.cancel()
+    scheduler.shutdown(wait=False)
+    for channel in parts.post.channels.values():
+        await channel.close()
+
+
+def _watch(post: Post, ended: threading.Event, died: Callable[[], None]) -> None:
+    """Look whether the delivery goes on, until it has ended in good order."""
+    while not ended.wait(LOOK.total_seconds()):
+        if not lively(post):
+            log.critical("the delivery stands still")
+            died()
+            return
 
 
 def lively(post: Post) -> bool:
