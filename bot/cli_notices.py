@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
+from bot.cli_forums import as_json, tell
 from bot.delivery import now
 from dialogs.notices import NoticeError
 from storage import notices
@@ -37,7 +37,7 @@ def publish(file: Path) -> None:
 
 
 @notice.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@as_json
 @told
 def list_(*, as_json: bool) -> None:
     """Every version, the newest first."""
@@ -48,10 +48,8 @@ def list_(*, as_json: bool) -> None:
          "missing": each.notice.missing}
         for each in found
     ]  # fmt: skip
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
-    for row in [] if as_json else rows:
-        click.echo(f"{row['version']}  {row['published_at']}  {row['sha256']}")
+    lines = [f"{row['version']}  {row['published_at']}  {row['sha256']}" for row in rows]
+    tell(rows, "\n".join(lines), as_json=as_json)
 
 
 @notice.command("show")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 from bot.forum_files import ForumFileError
-from dialogs import replies
+from dialogs import replies, tables
 from storage.segments import Place
 
 COLUMNS = ("municipality", "region")
@@ -18,12 +17,10 @@ def read(path: Path, places: Mapping[str, Place]) -> dict[str, list[str]]:
     """The codes of the municipalities in each region. A municipality is given by its code or its
     name, and may stand in several regions. Raises ForumFileError, OSError."""
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ForumFileError(
-            f"{path.name}: this is no CSV in UTF-8 ({error}). Correct it."
-        ) from None
-    if not rows or any(column not in rows[0] for column in COLUMNS):
+        sheet = tables.read_csv(path)
+    except tables.TableError as error:
+        raise ForumFileError(str(error)) from None
+    if not sheet.rows or any(column not in sheet.headers for column in COLUMNS):
         raise ForumFileError(
             f"{path.name}: there is no table. Begin with the line: {','.join(COLUMNS)}."
         )
@@ -31,8 +28,8 @@ def read(path: Path, places: Mapping[str, Place]) -> dict[str, list[str]]:
              for key in (code, place.name)}  # fmt: skip
     found: dict[str, list[str]] = {}
     faults = []
-    for number, row in enumerate(rows, 2):
-        town, name = (str(row[column] or "").strip() for column in COLUMNS)
+    for number, row in sheet.rows:
+        town, name = (row.get(column, "") for column in COLUMNS)
         code = known.get(replies.plain(town))
         if code is None:
             faults.append(f"{path.name}, line {number}: '{town}' is no municipality. "

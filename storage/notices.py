@@ -46,11 +46,6 @@ def newest(db: Connection) -> Published | None:
     return _published(found) if found else None
 
 
-def get(db: Connection, version: int) -> Published | None:
-    found = db.execute(select(table).where(table.c.version == version)).one_or_none()
-    return _published(found) if found else None
-
-
 def content(db: Connection, version: int | None = None) -> bytes | None:
     """The file of a version, or of the one in force."""
     which = table.c.version == (IN_FORCE if version is None else version)

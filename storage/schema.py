@@ -304,6 +304,7 @@ regions = Table(  # as organizers part the state: a municipality may lie in seve
     Column("region", String(64), primary_key=True),
     Column("municipality", String(64), primary_key=True),  # the code that answers have
 )
+
 rsvps = Table(
     "rsvps",
     metadata,

@@ -182,16 +182,16 @@ CHOSEN = re.compile(r"selected\(\s*\$\{(\w+)\},\s*'(\w+)'\s*\)")
 
 def _said(source: str, script: Script) -> str:
     """A condition in plain words where it is a plain one; otherwise as it is written."""
-    named = {question.name: question for question in script.questions}
     if match := SIMPLE.fullmatch(source.strip()):
         name, sign, value = match.groups()
     elif match := CHOSEN.fullmatch(source.strip()):
         (name, value), sign = match.groups(), "="
     else:
         return source
-    labels = {each.name: in_language(each.label, "es") for each in named[name].options}
+    question = script.question(name)
+    labels = {each.name: in_language(each.label, "es") for each in question.options}
     no = "no " if sign == "!=" else ""
-    asked = in_language(named[name].label, "es").splitlines()[-1:] or [name]
+    asked = in_language(question.label, "es").splitlines()[-1:] or [name]
     return f"en «{asked[0]}» {no}se contestó «{labels.get(value, value)}»"
 
 
