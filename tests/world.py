@@ -127,6 +127,14 @@ class World:
             assert time.monotonic() < until, f"still on its way: {self.states()}"
             time.sleep(0.002)
 
+    def next_round(self, patience: float = PATIENCE) -> None:
+        """Wait until the delivery begins another round."""
+        before, until = self.parts.post.beat, time.monotonic() + patience
+        while self.parts.post.beat == before:
+            assert time.monotonic() < until, "the delivery stands still"
+            self.parts.bell.ring()
+            time.sleep(0.002)
+
     def _pending(self) -> int:
         box, media = schema.outbox, schema.media
         now = self.clock() + timedelta(seconds=1)
