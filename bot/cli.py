@@ -20,7 +20,7 @@ from bot import poll as polling
 from bot import rotating, serving, terminal, wiring
 from bot import settings as settings_module
 from bot.cli_data import export, person, report
-from bot.cli_errors import Failure, told
+from bot.cli_errors import Failure, Faulty, told
 from bot.cli_facilitators import facilitator
 from bot.cli_forms import form
 from bot.cli_forums import forum
@@ -168,7 +168,7 @@ def chat_command(form: str | None, language: str | None) -> None:
     try:
         terminal.talk(Path(form) if form else None, language)
     except script.ScriptError as error:
-        raise Failure(str(error)) from None
+        raise Faulty(str(error)) from None
 
 
 # questionnaires

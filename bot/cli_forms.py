@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,12 @@ def _read(file: Path) -> Script:
     try:
         return script.read(file)
     except script.ScriptError as error:
-        raise Failure(str(error)) from None
+        raise _faulty(file, error.faults) from None
+
+
+def _faulty(file: Path, faults: Sequence[Fault]) -> Faulty:
+    """Every fault in a line, as `form check` tells it."""
+    return Faulty("\n".join(f"{file}, {fault}" for fault in faults))
 
 
 @form.command("show")
@@ -176,7 +182,7 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
     """Make a new version of a questionnaire; running conversations end on theirs."""
     checked = _checked(file)
     if checked.faults or checked.script is None:
-        raise Faulty("\n".join(f"{file}, {fault}" for fault in checked.faults))
+        raise _faulty(file, checked.faults)
     found = checked.script
     if found.drafts and not accept_drafts:
         raise Failure(

@@ -42,6 +42,14 @@ def test_check_prints_every_fault_and_exits_1(run, files):
     assert run("form", "check", files / "none.md").exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["show", "simulate"])
+def test_a_form_with_faults_is_neither_drawn_nor_walked_and_they_are_listed(run, files, command):
+    found = run("form", command, files / "bad.md")
+    listed = run("form", "check", files / "bad.md").stderr
+    assert (found.exit_code, found.stdout, found.stderr) == (1, "", listed)
+    assert run("form", command, files / "none.md").exit_code == 2
+
+
 def test_simulate_says_who_ended_and_what_nobody_reached(run):
     words = ("form", "simulate", FORMS / "consulta.md", "--people", 60, "--seed", 2, "--json")
     found = json.loads(run(*words).stdout)
