@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from bot import invitations as calling
-from bot import rsvp, telegram, timing, whatsapp, wiring
+from bot import progress, rsvp, telegram, timing, whatsapp, wiring
 from bot import settings as settings_module
 from bot.cli_data import find
 from bot.cli_errors import Failure
@@ -29,7 +29,6 @@ from storage.invitations import Invitation, Reach, Told
 from storage.segments import Place
 
 FOLLOWED = 1.0  # seconds between two looks
-ON_ITS_WAY = ("queued", "leased")
 
 
 @click.group()
@@ -238,42 +237,41 @@ def _follow(number: int) -> None:
     """A live bar, from any machine that reaches the database."""
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"), TimeRemainingColumn(),
+        TextColumn("{task.fields[counts]}"),
     )  # fmt: skip
-    with wiring.opened(settings_module.read()) as engine, Progress(*columns) as progress:
-        task = progress.add_task("planned", total=None, counts="")
-        last: tuple[float, int] | None = None
+    with wiring.opened(settings_module.read()) as engine, Progress(*columns) as bar:
+        clock = wiring.clock_of(engine)
+        task = bar.add_task("planned", total=None, counts="")
         while True:
             with reading(engine) as db:
-                one, found = invitations.get(db, number), invitations.status(db, number)
-            through = found["intended"] - sum(found[key] for key in ON_ITS_WAY)
-            here = (time.monotonic(), through)
-            rate = (through - last[1]) / (here[0] - last[0]) if last else 0.0
-            last = here
-            total = max(found["intended"], one.reach)
-            counts = _counts(found, rate)
-            progress.update(
-                task, total=total, completed=through, counts=counts, description=_state(one)
-            )
-            if one.state in ("done", "cancelled"):
+                found = progress.of(db, number, clock())
+            done, state = found.total - found.waiting, _state(found.invitation)
+            counts = _counts(found)
+            bar.update(task, total=found.total, completed=done, counts=counts, description=state)
+            if not found.running:
                 return
             time.sleep(FOLLOWED)
 
 
-def _counts(found: Mapping[str, Any], rate: float) -> str:
-    arrived = found["delivered"] + found["read"]
-    return (
-        f"sent {found['sent'] + arrived}, delivered {arrived}, failed {found['failed']}, "
-        f"waiting {found['queued'] + found['leased'] + found['held']}"
-        f"{_more(found)}, {rate:.0f}/s"
-    )
+def _counts(found: progress.Progress) -> str:
+    said = [
+        f"sent {found.sent}, delivered {found.arrived}, failed {found.counts['failed']}, "
+        f"waiting {found.waiting}{_more(found.counts)}"
+    ]
+    if found.asleep_until:
+        said.append(f"people sleep: goes on at {timing.shown(found.asleep_until)[-5:]}")
+    elif found.rate:
+        said.append(f"{found.rate:.1f}/s" if found.rate < 10 else f"{found.rate:.0f}/s")
+    if found.left is not None:
+        said.append(f"{timedelta(seconds=round(found.left.total_seconds()))} left")
+    return ", ".join(said)
 
 
-def _more(found: Mapping[str, Any]) -> str:
+def _more(counts: Mapping[str, Any]) -> str:
     """What else there is, if there is any."""
-    skipped = sum(found["skipped"].values())
-    counts = {"uncertain": found["uncertain"], "missed": found["missed"], "skipped": skipped}
-    return "".join(f", {key} {count}" for key, count in counts.items() if count)
+    skipped = sum(counts["skipped"].values())
+    others = {key: counts[key] for key in ("held", "uncertain", "missed")} | {"skipped": skipped}
+    return "".join(f", {key} {count}" for key, count in others.items() if count)
 
 
 @invite.command("change")

@@ -72,7 +72,7 @@ def build(
     """The parts for these settings. Opens the database, which has to be up to date."""
     engine = open_database(settings)
     shared = engine.dialect.name == "postgresql"
-    clock = clock or (meeting.Clock(engine) if shared else delivery.now)
+    clock = clock or clock_of(engine)
     erasure.enforce(engine, settings.data, clock())
     bell = Bell(meeting.Knocker(engine).knock) if shared else Bell()
     desk = Desk(engine, library(engine, settings), front(engine), rng or SystemRandom())
@@ -88,6 +88,11 @@ def build(
         flights=Flights(settings.data / "flights"),
     )
     return Parts(settings, engine, desk, post, bell, clock)
+
+
+def clock_of(engine: Engine) -> Callable[[], datetime]:
+    """The time by which everybody goes who shares this database."""
+    return meeting.Clock(engine) if engine.dialect.name == "postgresql" else delivery.now
 
 
 def open_database(settings: Settings) -> Engine:

@@ -42,6 +42,7 @@ STATES = (
 )
 ANSWERED = "the person has answered already"
 NO_CHANNEL = "the channel is off"
+LATELY = timedelta(minutes=1)  # over which the pace is measured
 STEPS = 200  # batches over which a spread is spread
 invitations, outbox, people = schema.invitations, schema.outbox, schema.people
 consents, rsvps = schema.consents, schema.rsvps
@@ -360,6 +361,19 @@ def status(db: Connection, invitation_id: int) -> dict[str, Any]:
             skipped[reason or "unknown"] += count
     counts = {state: found[state] for state in STATES}
     return {"intended": found.total(), **counts, "skipped": dict(skipped)}
+
+
+def pace(db: Connection, invitation_id: int, now: datetime) -> float:
+    """How many people a second it went out to in the last minute; 0 if it stands still."""
+    mine, at = outbox.c.invitation_id == invitation_id, outbox.c.attempted_at
+    last = db.scalar(select(func.max(at)).where(mine))
+    if last is None or last < now - LATELY:
+        return 0.0
+    count, first = db.execute(
+        select(func.count(), func.min(at)).where(mine, at > last - LATELY)
+    ).one()
+    seconds: float = max((last - first).total_seconds(), 1.0)
+    return int(count) / seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from bot.cli import main
 from storage import invitations
 from storage.database import writing
+from tests import databases
 from tests.emulators import telegram as api
 from tests.forum_world import ASKED, HOUR, Forums
 from tests.world import World, world
@@ -34,10 +35,19 @@ def there(tmp_path: Path) -> Iterator[Forums]:
         yield Forums(made, tmp_path)
 
 
+@pytest.fixture
+def far(tmp_path: Path, pg: databases.Postgres) -> Iterator[Forums]:
+    """On PostgreSQL; whoever follows has another machine's data folder, which is empty."""
+    with pg.fresh() as url, world(tmp_path / "here", url) as made:
+        yield Forums(made, tmp_path)
+
+
 def environment(made: World) -> dict[str, str]:
     """Another program on the same database."""
     given = made.parts.settings
     known = {"DATA": str(given.data), "SECRET_KEY": given.secret_key.get_secret_value()}
+    if given.url.startswith("postgresql"):
+        known |= {"DATA": f"{given.data}-elsewhere", "DATABASE_URL": given.url}
     shown = {"COLUMNS": "160", "TERM": "xterm"}
     return {**os.environ, **shown, **{f"CONSULTA_{key}": value for key, value in known.items()}}
 
@@ -105,6 +115,8 @@ def test_an_invitation_is_followed_live_from_another_process(there: Forums) -> N
     there.world.telegram.fail(api.dropped(taken=True), "sendMessage", times=1)
     there.post.rates["telegram"] = RATE
     made, _ = there.plan(there.forum(), at=there.now + HOUR)
+    with writing(there.engine) as db:
+        invitations.change(db, made.id, any_hour=True)  # the other program has a clock of its own
     with terminal(there, "invite", "status", str(made.id), "--follow") as seen:
         seen.until("planned")
         there.world.clock.advance(HOUR)
@@ -114,12 +126,24 @@ def test_an_invitation_is_followed_live_from_another_process(there: Forums) -> N
     assert any(0 < each < PEOPLE - 2 for each in numbers), seen.shown
     assert numbers[-1] == PEOPLE - 2
     assert f"{PEOPLE}/{PEOPLE}" in seen.shown
+    assert re.search(r"waiting \d+[^/]*, \d+(\.\d)?/s, 0:00:\d\d left", seen.shown), seen.shown
     assert "failed 1, waiting 0, uncertain 1" in seen.shown
     assert f"consulta invite resend-uncertain {made.id}" in seen.shown
     assert "the provider on 1 failed: Forbidden: bot was blocked by the user" in seen.shown
     assert there.status(made.id) == {
         "intended": PEOPLE, "sent": PEOPLE - 2, "failed": 1, "uncertain": 1,
     }  # fmt: skip
+
+
+def test_it_is_followed_from_another_machine(far: Forums) -> None:
+    far.guest("eva")
+    made, _ = far.plan(far.forum(), at=far.now + HOUR)
+    with terminal(far, "invite", "status", str(made.id), "--follow") as seen:
+        seen.until("planned")
+        far.world.clock.advance(HOUR)
+        assert seen.ends() == 0
+    assert "sent 1, delivered 0, failed 0, waiting 0" in seen.shown
+    assert "done: 1 intended of 1 planned" in seen.shown
 
 
 def test_it_is_paused_and_cancelled_while_somebody_follows(there: Forums) -> None:

@@ -144,7 +144,7 @@ def _in_time(forum: Forum, at: datetime | None, spread: timedelta) -> datetime:
 @blueprint.post("/<int:number>/envios/<int:one>")
 @allowed("organizer")
 def steer(number: int, one: int) -> Response:
-    """Pause, resume or cancel what is being sent; or send again what is uncertain."""
+    """Pause, resume or cancel what is being sent."""
     now, what = parts().clock(), request.form.get("hacer", "")
     with writing(parts().engine) as db:
         try:

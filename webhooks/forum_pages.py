@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, session
 from sqlalchemy import Connection
 
-from bot import forum_words, telegram, whatsapp
+from bot import forum_words, progress, telegram, whatsapp
 from bot import invitations as calling
+from bot.progress import Progress
 from bot.shape import Look
 from dialogs import asking
 from dialogs.values import LANGUAGES, Text
@@ -65,6 +66,7 @@ FATES = {
     "held": "esperan a que la persona escriba",
     "missed": "ya no alcanzaron a salir",
 }
+MOVING, RESTING = 3, 20  # seconds until the page looks again
 REASONS = {
     "the person asked us to stop": "pidieron no recibir mensajes",
     "the person blocked us": "bloquearon el canal",
@@ -72,24 +74,24 @@ REASONS = {
     "the channel is off": "su canal está apagado",
     "the person has answered already": "ya habían contestado",
 }
-ARRIVED = ("sent", "delivered", "read")
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What was sent to many, and what has become of it."""
+class Sending:
+    """What is sent to many, in the words of the page."""
 
-    invitation: Invitation
     purpose: str
     state: str
-    intended: int
-    arrived: int
+    so_far: Progress
     fates: tuple[tuple[str, int], ...]  # words, and how many
     left_out: tuple[tuple[str, int], ...]
+    too_slow: bool
 
     @property
-    def running(self) -> bool:
-        return self.invitation.state in ("planned", "queueing", "sending")
+    def moving(self) -> bool:
+        """Whether it is going out right now."""
+        one = self.so_far.invitation
+        return one.state in ("queueing", "sending") and not one.paused_at
 
 
 # looking
@@ -123,17 +125,18 @@ def show(number: int) -> str:
 
 
 def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
-    library = parts().desk.library
-    sent = [_progress(db, one) for one in invitations.of_forum(db, forum.id)]
+    library, now = parts().desk.library, parts().clock()
+    sent = [_sending(db, one, now) for one in invitations.of_forum(db, forum.id)]
     return {
         "forum": forum,
         "kind": KINDS[forum.plan.kind],
         "coming": forums.attendance(db, forum.id),
         "sent": sent,
-        "live": any(each.running for each in sent),
+        "live": session.get("live", True),
+        "every": MOVING if any(each.moving for each in sent) else RESTING,
         "looks": looks(db, forum, {}),
         "when": _earliest(forum),
-        "over": forum.plan.ends_at < parts().clock(),
+        "over": forum.plan.ends_at < now,
         "towns": census.towns(),
         "topics": _topics(calling.catalogue(db, library)),
     }
@@ -166,17 +169,18 @@ def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
     ]
 
 
-def _progress(db: Connection, one: Invitation) -> Progress:
-    found = invitations.status(db, one.id)
-    skipped = found["skipped"].items()
-    return Progress(
-        invitation=one,
+def _sending(db: Connection, one: Invitation, now: datetime) -> Sending:
+    found = progress.of(db, one.id, now)
+    skipped = found.counts["skipped"].items()
+    return Sending(
         purpose=PURPOSES[one.purpose],
         state="en pausa" if one.paused_at else STATES[one.state],
-        intended=found["intended"],
-        arrived=sum(found[state] for state in ARRIVED),
-        fates=tuple((words, found[state]) for state, words in FATES.items() if found[state]),
+        so_far=found,
+        fates=tuple(
+            (words, found.counts[key]) for key, words in FATES.items() if found.counts[key]
+        ),
         left_out=tuple((REASONS.get(reason, reason), count) for reason, count in skipped),
+        too_slow=found.too_slow(now),
     )
 
 
@@ -188,7 +192,7 @@ def _earliest(forum: Forum) -> str:
 
 @blueprint.get("/<int:number>/envios")
 @allowed(*SEE)
-def progress(number: int) -> str:
+def sent(number: int) -> str:
     """The part of the page that renews itself while something goes out."""
     with reading(parts().engine) as db:
         return render_template("forum_sent.html", **_shown(db, kept(db, number)))

@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
     app.template_filter("day")(day)
     app.template_filter("short_day")(short_day)
     app.template_filter("span")(span)
+    app.template_filter("rate")(rate)
     app.template_filter("many")(many)
     app.template_filter("why")(why)
 
@@ -74,6 +75,14 @@ def span(length: timedelta | None) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} días"
+
+
+def rate(a_second: float) -> str:
+    """12 por segundo; slower, 30 por minuto; slower still, 5 por hora."""
+    for seconds, unit in ((1, "segundo"), (60, "minuto")):
+        if a_second * seconds >= 1:
+            return f"{a_second * seconds:.0f} por {unit}"
+    return f"{a_second * 3600:.0f} por hora"
 
 
 def many(count: int, one: str, more: str) -> str:

@@ -60,6 +60,9 @@ def now_() -> str:
 def pace() -> Response:
     """Let the figures renew themselves, or hold them still."""
     session["live"] = request.form.get("vivo") == "si"
+    forum = request.form.get("foro", "")
+    if forum.isdecimal():
+        return redirect(url_for("forums.show", number=int(forum), _anchor="envios"))
     return redirect(url_for("today.page"))
 
 
