@@ -19,6 +19,7 @@ from dialogs import stopping
 from dialogs.asking import Library
 from dialogs.phrases import say
 from dialogs.state import (
+    Allow,
     Begin,
     Dialog,
     Effect,
@@ -230,6 +231,8 @@ def _apply(db: Connection, person: Person, effect: Effect, inbound: Inbound) -> 
             people.ask_for(db, person.id, kind, at)
         case Revoke(kind):
             rights.revoke(db, person, kind, inbound)
+        case Allow(kind):
+            rights.allow(db, person, kind, inbound)
         case Tell() | Erase():
             raise AssertionError("seen to before: they need more than this")
         case _:

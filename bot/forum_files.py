@@ -11,8 +11,9 @@ from typing import Any
 
 from bot import timing
 from dialogs import replies
+from dialogs.values import FORUM_KINDS
 from storage import segments
-from storage.forums import KINDS, Place, Plan
+from storage.forums import Place, Plan
 
 KEYS = ("name", "kind", "start", "end", "capacity", "title", "description", "place")
 PLACE_KEYS = ("name", "address", "municipality", "lat", "lon", "link")
@@ -68,9 +69,9 @@ def _name(reader: _Reader, found: Mapping[str, Any], path: Path) -> str:
 
 def _kind(reader: _Reader, found: Mapping[str, Any]) -> str:
     kind = found.get("kind")
-    if kind not in KINDS:
+    if kind not in FORUM_KINDS:
         problem = "There is no kind." if kind is None else f"There is no kind '{kind}'."
-        reader.fault("kind", problem, f"Use one of: {', '.join(KINDS)}.")
+        reader.fault("kind", problem, f"Use one of: {', '.join(FORUM_KINDS)}.")
     return str(kind)
 
 

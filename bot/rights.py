@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -14,9 +15,9 @@ from dialogs import moving
 from dialogs.phrases import say
 from dialogs.rights import KINDS
 from dialogs.state import Erase, Talk, Tell
-from dialogs.values import Inbound, Message, in_language
+from dialogs.values import FORUM_KINDS, Choice, Inbound, Message, in_language
 from dialogs.walking import Library
-from storage import answers, erasing, exports, notices, outbox, people, rights
+from storage import answers, erasing, exports, notices, outbox, people, rights, wishes
 from storage.database import vault_of
 from storage.people import Person
 from storage.vault import Vault
@@ -26,18 +27,42 @@ PLACE = "links.own"
 
 
 def told(db: Connection, person: Person, asked: Tell, library: Library, at: datetime) -> Message:
-    """The summary of what is known, or the consents that stand."""
+    """The summary of what is known, the consents that stand, or the kinds of forums."""
     language = person.talk.language
     given = [kind for kind in KINDS if kind in rights.standing(db, person.id)]
     permits = ", ".join(say(f"permit_{kind}", language) for kind in given)
+    if asked.what == "forum_kinds":
+        return _forum_kinds(db, person, asked, invited="forums" in given)
     if asked.what == "permits":
-        keys = tuple(f"revoke_{kind}" for kind in given)
-        choices = (*moving.commands(person.talk, keys), *asked.choices)
+        keys = [f"revoke_{kind}" for kind in given]
+        keys += ["forum_kinds"] if "forums" in given else []
+        choices = (*moving.commands(person.talk, tuple(keys)), *asked.choices)
         words = say("permits", language, {"permits": permits})
         words = words if given else say("permits_none", language)
         return Message(words, choices, language=language or "es")
     words = _summary(db, person, permits, library, at)
     return Message(words, asked.choices, language=language or "es")
+
+
+def _forum_kinds(db: Connection, person: Person, asked: Tell, *, invited: bool) -> Message:
+    """The kinds of forums to choose from; whoever is invited to none is asked about that first."""
+    language = person.talk.language
+    if not invited:
+        choices = (*moving.commands(person.talk, ("forums",)), *asked.choices)
+        return Message(say("forum_kinds_none", language), choices, language=language or "es")
+    spared, words = wishes.of(db, person.id), say("forum_kinds", language)
+    kinds = tuple(
+        Choice(f"!{'' if kind in spared else 'no_'}forums_{kind}", say(f"kind_{kind}", language))
+        for kind in FORUM_KINDS
+    )
+    if spared:
+        named = {"kinds": _named(spared, language)}
+        words = f"{say('forum_kinds_spared', language, named)}\n{words}"
+    return Message(words, (*kinds, *asked.choices), language=language or "es")
+
+
+def _named(kinds: Sequence[str], language: str | None) -> str:
+    return ", ".join(say(f"kind_{kind}", language).lower() for kind in kinds)
 
 
 def offered(talk: Talk, message: Message) -> Talk:
@@ -56,6 +81,8 @@ def _summary(db: Connection, person: Person, permits: str, library: Library, at:
         "permits": permits or say("no", language).lower(),
     }
     words = say("summary", language, said)
+    if spared := wishes.of(db, person.id):
+        words += f"\n{say('summary_spared', language, {'kinds': _named(spared, language)})}"
     link = own_link(library, vault_of(db), person.pseudonym, at)
     if not link:
         return words
@@ -128,5 +155,17 @@ def forget(db: Connection, person: Person, asked: Erase, inbound: Inbound, rng: 
 
 def revoke(db: Connection, person: Person, kind: str, inbound: Inbound) -> None:
     """Take a consent back, and what was waiting to go out by it."""
-    words = inbound.text or say(f"do_revoke_{kind}", person.talk.language)
+    words = inbound.text or _pressed(f"do_revoke_{kind}", kind, person)
     rights.revoke(db, person.id, kind, words, inbound.channel, inbound.at)
+
+
+def allow(db: Connection, person: Person, kind: str, inbound: Inbound) -> None:
+    """Take a consent by the person's own word."""
+    words = inbound.text or _pressed(f"do_{kind}", kind, person)
+    rights.allow(db, person.id, kind, words, inbound.channel, inbound.at)
+
+
+def _pressed(button: str, kind: str, person: Person) -> str:
+    """What stood on the button."""
+    _, _, forum_kind = kind.partition("forums:")
+    return say(f"kind_{forum_kind}" if forum_kind else button, person.talk.language)

@@ -9,8 +9,8 @@ from dialogs import answering, asking, moving, walking
 from dialogs.moving import Turn
 from dialogs.phrases import say
 from dialogs.questions import Question
-from dialogs.state import Dialog, Effect, Erase, Revoke, Say, Talk, Tell, with_top
-from dialogs.values import Choice, Message
+from dialogs.state import Allow, Dialog, Effect, Erase, Revoke, Say, Talk, Tell, with_top
+from dialogs.values import FORUM_KINDS, Choice, Message
 from dialogs.walking import Library
 
 KINDS = ("answer", "sensitive", "forums", "feedback", "voice", "quote")  # of consent
@@ -66,6 +66,11 @@ def erase_no(talk: Talk, library: Library) -> Turn:
     return moving.ask_again(talk, library, say("erase_kept", talk.language))
 
 
+def forum_kinds(talk: Talk, _library: Library) -> Turn:
+    """Which kinds of forums they are invited to; which those are, only the database can say."""
+    return _tell(talk, "forum_kinds", moving.commands(talk, ("go_on",)))
+
+
 def no_forums(talk: Talk, library: Library) -> Turn:
     return revoke("forums")(talk, library)
 
@@ -76,27 +81,53 @@ def revoke(kind: str) -> Callable[[Talk, Library], Turn]:
     def taken_back(talk: Talk, library: Library) -> Turn:
         if kind == "answer":
             return erase(talk, library)
-        talk, effects = _said_no(replace(talk, offered=()), kind, library)
+        talk, effects = _said(replace(talk, offered=()), kind, ("si", "no"), library)
         told = say(f"revoked_{kind}", talk.language)
-        if talk.stopped:
-            said: list[Effect] = [Say(Message(told, language=talk.language or "es"))]
-            return talk, [*effects, Revoke(kind), *said]
-        talk, asked = moving.ask_again(talk, library, told)
-        return talk, [*effects, Revoke(kind), *asked]
+        return _settled(talk, [*effects, Revoke(kind)], told, library)
 
     return taken_back
 
 
-def _said_no(talk: Talk, kind: str, library: Library) -> Turn:
-    """Where the questionnaire asked for this consent, its answer is "no" from now on."""
+def wish(kind: str, *, called: bool) -> Callable[[Talk, Library], Turn]:
+    """No more invitations to one kind of forum, or invitations to it again."""
+
+    def wished(talk: Talk, library: Library) -> Turn:
+        effect = Allow(f"forums:{kind}") if called else Revoke(f"forums:{kind}")
+        named = say(f"kind_{kind}", talk.language).lower()
+        told = say("allowed_kind" if called else "spared_kind", talk.language, {"kind": named})
+        return _settled(replace(talk, offered=()), [effect], told, library)
+
+    return wished
+
+
+def forums(talk: Talk, library: Library) -> Turn:
+    """Invitations to forums, by the person's own word: asked for at first, or again."""
+    if talk.top is None and moving.refused(talk, library):
+        return moving.ask_again(talk, library)
+    talk, effects = _said(replace(talk, offered=()), "forums", ("no", "si"), library)
+    told = say("allowed_forums", talk.language)
+    return _settled(talk, [*effects, Allow("forums")], told, library)
+
+
+def _settled(talk: Talk, effects: list[Effect], told: str, library: Library) -> Turn:
+    """Say what was done, and go on where they were; to who has stopped nothing else is said."""
+    if talk.stopped:
+        return talk, [*effects, Say(Message(told, language=talk.language or "es"))]
+    talk, asked = moving.ask_again(talk, library, told)
+    return talk, [*effects, *asked]
+
+
+def _said(talk: Talk, kind: str, change: tuple[str, str], library: Library) -> Turn:
+    """Where the questionnaire asked for this consent, its answer is the other from now on."""
     effects: list[Effect] = []
+    before, after = change
     for dialog in (*talk.closed, *talk.dialogs):
         script = library.script(dialog)
         for question in script.questions:
-            if question.role == f"consent:{kind}" and dialog.answers.get(question.name) == "si":
-                said = say(f"do_revoke_{kind}", talk.language)
+            if question.role == f"consent:{kind}" and dialog.answers.get(question.name) == before:
+                said = say(f"do_revoke_{kind}" if after == "no" else f"do_{kind}", talk.language)
                 asked = (dialog, question, script)
-                changed, moved = answering.kept_in(asked, "no", said, None, library, talk.language)
+                changed, moved = answering.kept_in(asked, after, said, None, library, talk.language)
                 changed = replace(changed, at=_still_asked(dialog, changed, library))
                 talk, dialog = moving.replaced(talk, dialog, changed), changed
                 effects += moved
@@ -154,6 +185,11 @@ def fix(talk: Talk, dialog: Dialog, question: Question, library: Library) -> Tur
     return moving.ask_again(talk, library, say("back_to", talk.language))
 
 
+CALLING: Mapping[str, Callable[[Talk, Library], Turn]] = {
+    "forum_kinds": forum_kinds,
+    "forums": forums,
+    **{f"forums_{kind}": wish(kind, called=True) for kind in FORUM_KINDS},
+}
 COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "data": summary,
     "permits": permits,
@@ -164,5 +200,7 @@ COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "erase_no": erase_no,
     "no_forums": no_forums,
     **{f"revoke_{kind}": revoke(kind) for kind in KINDS},
+    **{f"no_forums_{kind}": wish(kind, called=False) for kind in FORUM_KINDS},
+    **CALLING,
 }
-ALSO_STOPPED = frozenset(COMMANDS) - {"correct"}  # these are nobody's to refuse
+ALSO_STOPPED = frozenset(COMMANDS) - {"correct", *CALLING}  # these are nobody's to refuse

@@ -138,7 +138,14 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """A consent taken back."""
+    """A consent taken back; "forums:" with a kind of forum is just those invitations."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """A consent given again by the person's own word, named as in Revoke."""
 
     kind: str
 
@@ -153,7 +160,7 @@ class Erase:
 
 Effect = (
     Say | Begin | Keep | SetAside | TakeBack | End | Speak | Stop | Return | Request
-    | Tell | Revoke | Erase
+    | Tell | Revoke | Allow | Erase
 )  # fmt: skip
 
 

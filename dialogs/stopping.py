@@ -12,13 +12,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 from rapidfuzz import fuzz
 
 from dialogs.replies import plain
-
-What = Literal["stop", "no_forums"]
+from dialogs.values import FORUM_KINDS
 
 LONGEST = 14  # words: whoever says more is telling us something
 ALIKE = 84.0  # of 100: "mensages" is "mensajes"
@@ -30,8 +28,9 @@ SOUNDS = (
 )  # fmt: skip
 
 
-def asked(text: str) -> What | None:
-    """What a text asks to be spared: everything, invitations to forums, or nothing."""
+def asked(text: str) -> str | None:
+    """The command that a text is if it asks to be spared something: "stop" is everything,
+    "no_forums" every invitation, "no_forums_" with a kind of forum invitations to those alone."""
     if text.strip() in SIGNS:
         return "stop"
     words = _words(text)
@@ -40,7 +39,28 @@ def asked(text: str) -> What | None:
     known = _sayings()
     for what in ("no_forums", "stop"):
         if _says(words, known[what], known["around"]):
-            return "stop" if what == "stop" else "no_forums"
+            return what
+    return _of_a_kind(words)
+
+
+def _of_a_kind(words: Sequence[str]) -> str | None:
+    """Somebody names one kind of forum, and of the rest it is invitations that they do not want.
+
+    "Foros temáticos" stands for invitations to them; of a visit or a signing the invitation has
+    to be named too, or "no más visitas" would not be heard as the answer that it may be.
+    """
+    known, around = _sayings(), _sayings()["around"]
+    messages, invitations = known["messages"][0][0], _sound("invitaciones")
+    for kind in FORUM_KINDS:
+        for way, begin in product(known[kind], range(len(words))):
+            end = begin + len(way)
+            if end > len(words) or not all(map(_is, words[begin:end], way)):
+                continue
+            named = [invitations] if any(_is(word, FORUMS) for word in words[begin:end]) else []
+            rest = [*words[:begin], *named, *words[end:]]
+            rest = [invitations if _is(word, messages) else word for word in rest]
+            if _says(rest, known["no_forums"], around):
+                return f"no_forums_{kind}"
     return None
 
 
@@ -60,6 +80,7 @@ def _sound(word: str) -> str:
     return word
 
 
+FORUMS = frozenset(map(_sound, ("foro", "foros", "forum", "forums")))
 Saying = tuple[frozenset[str], ...]  # for each place the words that may stand there
 
 

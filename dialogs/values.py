@@ -9,6 +9,10 @@ from typing import Any, Literal, get_args
 
 Language = Literal["es", "yua"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+FORUM_KINDS = (
+    *("thematic", "affirmative", "specialists", "focus", "cocreation", "community"),
+    *("presentation", "feedback", "signing"),
+)
 
 Text = Mapping[str, str]
 """The same words by language. A language that is missing has no words yet."""

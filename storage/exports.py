@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
 
-from storage import schema
+from storage import schema, wishes
 from storage.database import vault_of
 
 BATCH = 1000  # rows held in memory at once
@@ -88,6 +88,7 @@ def facts_of(db: Connection, person_id: int) -> dict[str, Any]:
             _consent(db, one)
             for one in db.execute(select(consents).where(consents.c.person_id == person_id)).all()
         ],
+        "not_invited_to": wishes.told(db, person_id),
         "requests": [
             {"kind": one.kind, "at": one.at.isoformat()}
             for one in db.execute(select(requests).where(requests.c.person_id == person_id))

@@ -15,10 +15,6 @@ from storage import schema
 from storage.people import insert_or_nothing
 
 Answer = Literal["yes", "no", "maybe", "waiting"]
-KINDS = (
-    *("thematic", "affirmative", "specialists", "focus", "cocreation", "community"),
-    *("presentation", "feedback", "signing"),
-)
 forums, rsvps = schema.forums, schema.rsvps
 
 

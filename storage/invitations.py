@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     case,
     exists,
-    false,
     func,
     insert,
     literal,
@@ -28,8 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs.values import Text
-from storage import schema
+from storage import schema, wishes
 from storage.outbox import BLOCKED, BROADCAST, CALLED_OFF, REPLY, STOPPED, TOO_LATE
+from storage.wishes import NO_CONSENT, SPARED, consented
 
 Purpose = Literal[
     "invitation", "reminder", "change", "cancellation", "seat", "thanks", "conclusions"
@@ -45,7 +45,7 @@ NO_CHANNEL = "the channel is off"
 LATELY = timedelta(minutes=1)  # over which the pace is measured
 STEPS = 200  # batches over which a spread is spread
 invitations, outbox, people = schema.invitations, schema.outbox, schema.people
-consents, rsvps = schema.consents, schema.rsvps
+rsvps = schema.rsvps
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +167,6 @@ class Reach:
     left_out: Mapping[str, int]
 
 
-def consented() -> ColumnElement[bool]:
-    """Who may be called to forums: the last word of each in the ledger counts."""
-    mine = and_(consents.c.person_id == people.c.id, consents.c.kind == "forums")
-    last = select(consents.c.given).where(mine).order_by(consents.c.id.desc()).limit(1)
-    return func.coalesce(last.correlate(people).scalar_subquery(), false())
-
-
 def reach(
     db: Connection,
     who: ColumnElement[bool],
@@ -184,9 +177,9 @@ def reach(
     free = case(
         (people.c.stopped_at.is_not(None), STOPPED),
         (people.c.blocked_at.is_not(None), BLOCKED),
-        *([(_answered(forum_id), ANSWERED)] if forum_id and purpose == "invitation" else []),
+        *(_unwanted(forum_id) if forum_id and purpose == "invitation" else []),
     )
-    kept = case((~consented(), "no consent"), else_=free) if purpose == "invitation" else free
+    kept = case((~consented(), NO_CONSENT), else_=free) if purpose == "invitation" else free
     keys = (people.c.channel, people.c.language, people.c.municipality)
     found = select(*keys, kept.label("out")).where(who).subquery()
     groups = select(found, func.count().label("n")).group_by(*found.c)
@@ -263,9 +256,16 @@ def _first_state(invitation: Invitation, channels: Sequence[str]) -> tuple[Any, 
         (people.c.channel.not_in(channels), NO_CHANNEL),
     ]
     if invitation.purpose == "invitation":
-        reasons.append((_answered(invitation.forum_id), ANSWERED))
+        reasons += _unwanted(invitation.forum_id)
+    if invitation.purpose == "conclusions":
+        reasons.append((~wishes.wants_news(), wishes.NO_NEWS))
     skipped = or_(*(test for test, _ in reasons))
     return case((skipped, "skipped"), else_="queued"), case(*reasons, else_=null())
+
+
+def _unwanted(forum_id: int) -> list[tuple[ColumnElement[bool], str]]:
+    """Why somebody who may be called is not called to this forum."""
+    return [(wishes.spared_from(forum_id), SPARED), (_answered(forum_id), ANSWERED)]
 
 
 def _answered(forum_id: int) -> ColumnElement[bool]:

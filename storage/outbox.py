@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 
 from dialogs.values import Message, message_from_json, message_to_json
-from storage import schema
+from storage import schema, wishes
 from storage.database import vault_of
 from storage.schema import Moment
 
@@ -217,8 +217,9 @@ def _leased(
 ) -> list[Letter]:
     """Lease the rows; of invitations only those that are still wanted and still sensible."""
     letters = []
+    refused = wishes.refused(db, [row.id for row in rows if row.invitation_id])
     for row in rows:
-        if row.invitation_id and (ending := _pointless(row, now)):
+        if row.invitation_id and (ending := _pointless(row, refused.get(row.id), now)):
             _settle(db, row.id, state=ending[0], reason=ending[1])
         else:
             letters.append(replace(letter(db, row), attempts=row.attempts + 1, attempted_at=now))
@@ -251,10 +252,12 @@ def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
     return set(db.scalars(HANDED[db.dialect.name], {"ids": list(ids), "now": now}))
 
 
-def _pointless(row: Row[Any], now: datetime) -> tuple[str, str] | None:
+def _pointless(row: Row[Any], refused: str | None, now: datetime) -> tuple[str, str] | None:
     """The state and reason in which an invitation ends unsent."""
     if row.stopped_at or row.blocked_at:
         return "skipped", STOPPED if row.stopped_at else BLOCKED
+    if refused:
+        return "skipped", refused
     if row.running == "cancelled":
         return "skipped", CALLED_OFF
     return ("missed", TOO_LATE) if row.latest <= now else None

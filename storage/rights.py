@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
-from storage import erasing, notices, outbox, schema
+from storage import erasing, notices, outbox, schema, wishes
 from storage.database import vault_of
 
 consents, passes, answers, media = schema.consents, schema.responses, schema.answers, schema.media
-invitations = schema.invitations
-NO_CONSENT = "no consent"
+forums, invitations = schema.forums, schema.invitations
 EXPIRED = "expired"  # the state of a voice note that is not kept any more
 
 
@@ -37,30 +36,62 @@ def revoke(
     db: Connection, person_id: int, kind: str, words: str, channel: str, at: datetime
 ) -> None:
     """Take a consent back, and with it what it was for."""
-    last = (
-        select(consents)
-        .where(consents.c.person_id == person_id, consents.c.kind == kind)
-        .order_by(consents.c.id.desc())
-    )
-    row = db.execute(last.limit(1)).one_or_none()
+    if forum_kind := kind.partition("forums:")[2]:
+        wishes.spare(db, person_id, forum_kind, words, channel, at)
+        _call_no_more(db, person_id, wishes.SPARED, forums.c.kind == forum_kind)
+        return
+    row = _last(db, person_id, kind)
     if row is not None and row.given:
-        hidden = vault_of(db).hide("consents.words", words)
-        kept = {"form": row.form, "version": row.version, "language": row.language}
-        kept["notice"] = notices.IN_FORCE
-        how = {"words": hidden, "channel": channel, "at": at, "given": False, "kind": kind}
-        db.execute(insert(consents).values(person_id=person_id, **kept, **how))
+        _note(db, row, kind, words, channel, at, given=False)
     if kind == "forums":
-        _call_no_more(db, person_id)
+        _call_no_more(db, person_id, wishes.NO_CONSENT)
+    if kind == "feedback":
+        _take_back(db, person_id, wishes.NO_NEWS, invitations.c.purpose == "conclusions")
     if kind == "sensitive":
         _forget_sensitive(db, person_id, at)
     if kind == "voice":
         _forget_voice(db, person_id)
 
 
-def _call_no_more(db: Connection, person_id: int) -> None:
+def _call_no_more(db: Connection, person_id: int, reason: str, *which: ColumnElement[bool]) -> None:
     """Invitations that wait to go out; news of a forum to which they said yes still reach them."""
-    calls = select(invitations.c.id).where(invitations.c.purpose == "invitation")
-    outbox.take_back(db, person_id, NO_CONSENT, schema.outbox.c.invitation_id.in_(calls))
+    _take_back(db, person_id, reason, invitations.c.purpose == "invitation", *which)
+
+
+def _take_back(db: Connection, person_id: int, reason: str, *which: ColumnElement[bool]) -> None:
+    calls = select(invitations.c.id).join(forums, forums.c.id == invitations.c.forum_id)
+    mine = schema.outbox.c.invitation_id.in_(calls.where(*which))
+    outbox.take_back(db, person_id, reason, mine)
+
+
+def allow(
+    db: Connection, person_id: int, kind: str, words: str, channel: str, at: datetime
+) -> None:
+    """Take a consent by the person's own word. Whoever never agreed to anything is asked first."""
+    if forum_kind := kind.partition("forums:")[2]:
+        wishes.call_again(db, person_id, forum_kind, words, channel, at)
+        return
+    row = _last(db, person_id, kind)
+    if row is None or not row.given:
+        row = row or _last(db, person_id, "answer")
+        if row is not None:
+            _note(db, row, kind, words, channel, at, given=True)
+
+
+def _last(db: Connection, person_id: int, kind: str) -> Any:
+    mine = and_(consents.c.person_id == person_id, consents.c.kind == kind)
+    last = select(consents).where(mine).order_by(consents.c.id.desc()).limit(1)
+    return db.execute(last).one_or_none()
+
+
+def _note(
+    db: Connection, row: Any, kind: str, words: str, channel: str, at: datetime, *, given: bool
+) -> None:
+    """A line of the ledger: said of the same questionnaire as this one, in other words."""
+    kept = {"form": row.form, "version": row.version, "language": row.language}
+    kept |= {"person_id": row.person_id, "notice": notices.IN_FORCE, "channel": channel, "at": at}
+    hidden = vault_of(db).hide("consents.words", words)
+    db.execute(insert(consents).values(kind=kind, given=given, words=hidden, **kept))
 
 
 def _forget_sensitive(db: Connection, person_id: int, at: datetime) -> None:

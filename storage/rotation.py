@@ -43,6 +43,7 @@ PLACES = (
     _place(schema.answers.c.said),
     _place(schema.media.c.ref),
     _place(schema.consents.c.words),
+    _place(schema.spared.c.words),
     _place(schema.outbox.c.message),
     _place(schema.chat_lines.c.chat, "people.address", found_again=True),
     _place(schema.chat_lines.c.content),

@@ -228,6 +228,19 @@ consents = Table(
     Index("ix_consents_person_id_kind_id", "person_id", "kind", "id"),
 )
 
+spared = Table(  # kinds of forums to which somebody does not want to be invited
+    "spared",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _person(),
+    Column("kind", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("ended_at", Moment),  # when they wanted them again
+    Column("channel", String(16), nullable=False),
+    Column("words", LargeBinary, nullable=False),  # hidden: the button or the words used last
+    UniqueConstraint("kind", "person_id"),
+)
+
 erasures = Table(  # who was erased, so that no copy brings them back
     "erasures",
     metadata,

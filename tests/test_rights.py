@@ -59,6 +59,24 @@ no quiero más invitaciones a foros por favor|sin invitaciones|no me inviten a f
 no more invitations|ya no quiero recibir invitaciones|NO MAS INVITASIONES
 """
 
+OF_A_KIND = {
+    "thematic": "no más invitaciones a foros temáticos|ya no me inviten a foros tematicos por favor"
+    "|no más foros temáticos|no quiero foros temáticos|ya no quiero mensajes de foros temáticos"
+    "|stop inviting me to thematic forums",
+    "affirmative": "no quiero más invitaciones a los foros afirmativos|sin foros afirmativos",
+    "specialists": "no me inviten a mesas de especialistas",
+    "focus": "no más invitaciones a grupos focales",
+    "cocreation": "no más invitaciones a las mesas de cocreación",
+    "community": "ya no me inviten a visitas a comunidades",
+    "presentation": "no quiero invitaciones a presentaciones",
+    "feedback": "no quiero mensajes de retroalimentación|no más avisos de retroalimentacion",
+    "signing": "no me inviten a la firma",
+}
+NOT_OF_A_KIND = """
+no más visitas a comunidades|alto a la firma|no más presentaciones|basta de mesas de expertos
+falta retroalimentación|quiero ir a foros temáticos|foros temáticos|no firmas
+"""
+
 
 def said(table: str) -> list[str]:
     return [text for line in table.split("\n") for text in line.split("|") if text]
@@ -77,6 +95,17 @@ def test_an_answer_is_not_taken_for_a_stop(text: str) -> None:
 @pytest.mark.parametrize("text", said(NO_FORUMS))
 def test_who_wants_no_invitations_keeps_the_rest(text: str) -> None:
     assert stopping.asked(text) == "no_forums"
+
+
+@pytest.mark.parametrize("kind", OF_A_KIND)
+def test_who_wants_no_forums_of_a_kind_keeps_the_others(kind: str) -> None:
+    for text in said(OF_A_KIND[kind]):
+        assert stopping.asked(text) == f"no_forums_{kind}", text
+
+
+@pytest.mark.parametrize("text", said(NOT_OF_A_KIND))
+def test_what_may_be_an_answer_stops_no_kind_of_forum(text: str) -> None:
+    assert stopping.asked(text) is None
 
 
 TAKING_PART = ("hola", "es", "si", "2", "Tizimín", "saltar", "si", "Mujer", "Lo hablo")

@@ -71,6 +71,8 @@ REASONS = {
     "the person asked us to stop": "pidieron no recibir mensajes",
     "the person blocked us": "bloquearon el canal",
     "no consent": "no aceptaron invitaciones",
+    "the person wants no invitations to this kind of forum": "no quieren foros de este tipo",
+    "the person does not want to know what was done": "no quieren saber qué se hizo",
     "the channel is off": "su canal está apagado",
     "the person has answered already": "ya habían contestado",
 }
