@@ -50,7 +50,7 @@ def check(path: Path) -> Checked:
     found = reading.script
     faults = [
         *_pyxform(path, reading.book, reading.script),
-        *reaching.safely(found),
+        *reaching.faults(found),
         *_audio(path.parent, found),
     ]
     walked = simulation.simulate(found, PEOPLE, 1) if not faults else None

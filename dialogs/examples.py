@@ -3,140 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from dialogs import rows
-from dialogs.questions import NUMBERS, Option, Question, Script
+from dialogs.questions import Option, Question
+from dialogs.replies import LONG
 
-QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-NUMBER = re.compile(r"(?<![\w'\"])-?\d+(?:\.\d+)?(?![\w'\"])")
-REGEX = re.compile(r"regex\s*\(\s*\.\s*,\s*(?:'([^']*)'|\"([^\"]*)\")\s*\)")
-WANTED = re.compile(
-    r"(?:selected\s*\(\s*\$\{\s*(?P<in>[^}\s]+)\s*\}\s*,\s*|\$\{\s*(?P<is>[^}\s]+)\s*\}\s*=\s*)"
-    r"['\"](?P<value>[^'\"]*)['\"]"
-)
-LOOKED_UP = re.compile(r"pulldata\(\s*['\"](\w+?)(?:\.csv)?['\"]\s*,[^,]+,\s*['\"](\w+)['\"]")
-MOST_LOOKED_UP = 200  # rows of a table, from which an example is taken
 SAID = "En la calle principal falta agua desde hace tres semanas y nadie responde"
 ODD = ("asdf", "???", "12345678901", "no sé", "mmm", "🙂", "quién eres", "-1", "1,2,3,4,5,6,7,8,9")
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What the expressions of a form compare its answers with, by question."""
-
-    numbers: Mapping[str, Sequence[float]]
-    texts: Mapping[str, Sequence[str]]
-    wanted: Mapping[str, Mapping[str, Sequence[str]]]  # question -> what makes it relevant
-
-
-def hints(script: Script) -> Hints:
-    numbers, texts = defaultdict[str, set[float]](set), defaultdict[str, set[str]](set)
-    for question in script.questions:
-        for test in rows.logic_of(question):
-            bare = QUOTED.sub("", test.source)
-            for name in {*test.names, *([question.name] if test is question.constraint else ())}:
-                numbers[name] |= {float(found) for found in NUMBER.findall(bare)}
-                texts[name] |= {one or other for one, other in QUOTED.findall(test.source)}
-                for table, column in LOOKED_UP.findall(test.source):
-                    rows_ = script.tables.get(table, ())[:MOST_LOOKED_UP]
-                    texts[name] |= {row.get(column, "") for row in rows_} - {""}
-    return Hints(
-        {name: sorted(found) for name, found in numbers.items()},
-        {name: sorted(found) for name, found in texts.items()},
-        {question.name: dict(_wanted(question, script)) for question in script.questions},
-    )
-
-
-def _wanted(question: Question, script: Script) -> Iterator[tuple[str, Sequence[str]]]:
-    """The values that a question's relevance, and that of what it looks at, ask for."""
-    found = defaultdict[str, list[str]](list)
-    to_do, done = [question.name], set[str]()
-    while to_do:
-        name = to_do.pop()
-        if name in done or name not in script.places:
-            continue
-        done.add(name)
-        looked_at = script.question(name)
-        tests = (*looked_at.relevant, *([looked_at.calculation] if looked_at.calculation else ()))
-        for test in tests:
-            for match in WANTED.finditer(test.source):
-                found[match["in"] or match["is"]].append(match["value"])
-            to_do.extend(test.names)
-    yield from found.items()
-
-
-def good(
-    question: Question,
-    options: Sequence[Option],
-    hints: Hints,
-    rng: Random,
-    wanted: Sequence[str] = (),
-) -> str:
-    """A reply that may well be an answer."""
-    name = question.base
+def reply(question: Question, value: str, options: Sequence[Option], rng: Random) -> str:
+    """How somebody says that this is their answer."""
+    if not value:
+        return "saltar"
+    names = [option.name for option in options]
     match question.type:
-        case "select_one":
-            return _one(options, rng, wanted)
-        case "select_multiple":
-            return _several(options, rng, wanted)
-        case "rank":
-            order = list(range(1, len(options) + 1))
-            return ", ".join(map(str, rng.sample(order, len(order))))
-        case type_ if type_ in NUMBERS:
-            return _number(question, hints.numbers.get(name, ()), rng)
-        case "date" | "datetime":
-            day = date(2021, 8, 15) - timedelta(days=rng.choice((0, 1, 30, 400, 9000, 20000, -30)))
-            return f"{day:%d/%m/%Y}" if question.type == "date" else f"{day:%d/%m/%Y} 9:30"
-        case "time":
-            return rng.choice(("9:30", "4 de la tarde", "23:10"))
+        case "select_one" if len(options) > LONG:
+            option = options[names.index(value)] if value in names else rng.choice(options)
+            return next(iter(option.label.values()), option.name)
+        case "select_one" | "select_multiple" | "rank":
+            meant = [value] if question.type == "select_one" else value.split()
+            places = [str(names.index(name) + 1) for name in meant if name in names]
+            return ", ".join(places) or "1"
         case "acknowledge":
             return "1"
         case "geopoint":
             return "la plaza"
+        case "datetime" | "time":
+            return value.partition(":00.000")[0]
         case _:
-            return _text(question, hints.texts.get(name, ()), rng, wanted)
+            most = question.parameters.get("max-length")
+            return value[: int(float(most))] if most else value
 
 
-def _one(options: Sequence[Option], rng: Random, wanted: Sequence[str]) -> str:
-    places = [at for at, option in enumerate(options, 1) if option.name in wanted]
-    if not options:
-        return "1"
-    return str(rng.choice(places or range(1, len(options) + 1)))
-
-
-def _several(options: Sequence[Option], rng: Random, wanted: Sequence[str]) -> str:
-    if not options:
-        return "1"
-    places = [at for at, option in enumerate(options, 1) if option.name in wanted]
-    many = min(len(options), rng.choice((1, 1, 2, 2, 3, len(options))))
-    return ", ".join(map(str, places or rng.sample(range(1, len(options) + 1), many)))
-
-
-def _number(question: Question, known: Sequence[float], rng: Random) -> str:
-    given = question.parameters
-    if question.type == "range":
-        start, end = float(given.get("start", 1)), float(given.get("end", 10))
-        step = abs(float(given.get("step", 1))) or 1.0
-        found = min(start, end) + step * rng.randint(0, int(abs(end - start) / step))
-    else:
-        near = [value + shift for value in known for shift in (-1, 0, 1)]
-        found = rng.choice((*near, 1, 2, 5, 20, 40))
-    return str(int(found)) if question.type == "integer" or found == int(found) else str(found)
-
-
-def _text(question: Question, known: Sequence[str], rng: Random, wanted: Sequence[str]) -> str:
-    rule = REGEX.search(question.constraint.source) if question.constraint else None
-    if rule and rng.random() < 0.9:
-        return matching(rule[1] or rule[2] or "", rng)
-    picked = rng.choice((*wanted, *known, SAID, SAID, "Agua", "12")) if known or wanted else SAID
-    most = question.parameters.get("max-length")
-    return picked[: int(float(most))] if most else picked or SAID
+def good(question: Question, options: Sequence[Option], known: Sequence[str], rng: Random) -> str:
+    """A reply that may well be an answer; `known` are answers that something depends on."""
+    names = [option.name for option in options]
+    answers = [value for value in known if value]
+    match question.type:
+        case "select_one":
+            value = rng.choice(names) if names else "1"
+        case "select_multiple":
+            many = min(len(names), rng.choice((1, 1, 2, 2, 3, max(len(names), 1))))
+            value = " ".join(rng.sample(names, many)) or "1"
+        case "rank":
+            value = " ".join(rng.sample(names, len(names))) or "1"
+        case _:
+            value = rng.choice(answers or (SAID,))
+    return reply(question, value, options, rng)
 
 
 def odd(rng: Random) -> str:

@@ -28,13 +28,16 @@ class Work:
     values: dict[str, str]  # held, and the empty places of repeats
     concerned: frozenset[str] = frozenset()  # those that look at what changed; empty: all
     again: set[str] = field(default_factory=set)  # to be asked once more
+    known: dict[str, bool] = field(default_factory=dict)  # tests, until an answer changes
 
     def put(self, name: str, value: str) -> None:
         self.held[name] = self.values[name] = value
+        self.known.clear()
 
     def set_aside(self, name: str) -> None:
         self.aside[name] = self.held.pop(name)
         self.values.pop(name)
+        self.known.clear()
 
 
 def settle(dialog: Dialog, library: Library, changed: str = "") -> tuple[Dialog, list[Effect]]:
@@ -70,11 +73,12 @@ def _moved(before: Dialog, settled: Dialog) -> list[Effect]:
 def _pass(work: Work) -> None:
     script = work.script
     work.values = walking.with_blanks(work.held, work.dialog, work.library)
+    work.known.clear()
     here = walking.over(work.values, script, work.dialog, work.library)
     seen = set[str]()
     for question in _concerned(work, here):
         seen.add(question.name)
-        if not walking.holds(question, here, script):
+        if not walking.holds(question, here, script, work.known):
             if question.name in work.held:
                 work.set_aside(question.name)
         else:

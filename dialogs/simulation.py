@@ -10,12 +10,13 @@ from random import Random
 from statistics import median
 from typing import Any
 
-from dialogs import engine, examples, moving, walking
-from dialogs.examples import Hints
-from dialogs.questions import Option, Question, Script
+from dialogs import engine, examples, moving, walking, ways
+from dialogs.domains import Domains
+from dialogs.questions import REPEAT_ROLE, Question, Script
 from dialogs.state import Dialog, Effect, End, Say, Talk
 from dialogs.values import Inbound, Media
 from dialogs.walking import Library
+from dialogs.ways import Ground
 
 START = datetime(2021, 8, 15, 15, tzinfo=UTC)
 PATIENCE = 40  # replies to one question without getting on: stuck
@@ -23,6 +24,7 @@ MOST_REPLIES = 4000  # of one person: beyond it the form does not end
 WORDS_A_SECOND = 3.0  # read on a telephone
 SECONDS = {"text": 20, "audio": 20, "select_multiple": 8, "rank": 12, "integer": 5, "date": 8}
 OTHERWISE = 4  # seconds for a tap
+EXPLORERS = 60  # people who look for what nobody has reached
 COMMANDS = ("ayuda", "atrás", "repetir", "saltar", "menú", "idioma", "hola", "pausa")
 
 
@@ -32,7 +34,7 @@ class Walk:
 
     talk: Talk
     rng: Random
-    wanted: Mapping[str, list[str]]
+    planned: Mapping[str, str]  # answers that lead where nobody has been, "" for a skipped one
     at: str = ""
     tries: int = 0
     replies: int = 0
@@ -72,14 +74,15 @@ class Result:
 def simulate(script: Script, people: int, seed: int) -> Result:
     """Let people walk a questionnaire; the same seed gives the same result."""
     library = Library(lambda _form, _version: script, counting=False)
-    hints = examples.hints(script)
+    ground = ways.ground(script)
     to_reach = {question.name: None for question in script.questions if not question.silent}
     stuck, ended = Counter[str](), Counter[str]()
     replies, seconds, prompts = [0], [0.0], [0]
     for number in range(people):
         rng = Random(f"{seed} {number}")  # noqa: S311  # dice, not a secret
-        walk = Walk(Talk(), rng, _wishes(to_reach, hints, number, rng))
-        end = _walk(walk, script, library, hints, careful=number % 2 == 1)
+        careful = number % 2 == 1
+        walk = Walk(Talk(), rng, ways.plan(_from(to_reach, rng), ground) if careful else {})
+        end = _walk(walk, script, library, ground.domains, careful=careful)
         for name in walk.reached:
             to_reach.pop(name, None)
         ended[end] += 1
@@ -88,6 +91,7 @@ def simulate(script: Script, people: int, seed: int) -> Result:
         replies.append(walk.replies)
         seconds.append(walk.seconds)
         prompts.append(walk.prompts)
+    _explore(to_reach, seed, script, library, ground)
     return Result(
         people=people,
         finished=ended["completed"] + ended["refused"],
@@ -100,17 +104,28 @@ def simulate(script: Script, people: int, seed: int) -> Result:
     )
 
 
-def _wishes(
-    to_reach: Mapping[str, None], hints: Hints, number: int, rng: Random
-) -> dict[str, list[str]]:
-    """Every second person answers so as to come to a question that nobody has reached."""
-    if number % 2 == 0 or not to_reach:
-        return {}
-    target = rng.choice(list(to_reach))
-    return {name: list(values) for name, values in hints.wanted[target].items()}
+def _explore(
+    to_reach: dict[str, None], seed: int, script: Script, library: Library, ground: Ground
+) -> None:
+    """Let further people look for what is left, as long as they find something; uncounted."""
+    for number in range(EXPLORERS if to_reach else 0):
+        plan = ways.plan(_from(to_reach, Random(f"{seed} +{number}")), ground)  # noqa: S311  # dice
+        walk = Walk(Talk(), Random(f"{seed} {number}+"), plan)  # noqa: S311  # dice
+        _walk(walk, script, library, ground.domains, careful=True)
+        if not walk.reached & to_reach.keys():
+            break
+        for name in walk.reached:
+            to_reach.pop(name, None)
 
 
-def _walk(walk: Walk, script: Script, library: Library, hints: Hints, *, careful: bool) -> str:
+def _from(to_reach: Mapping[str, None], rng: Random) -> Sequence[str]:
+    """Questions that nobody has reached, beginning with any of them."""
+    names = list(to_reach)
+    first = rng.randrange(len(names)) if names else 0
+    return [*names[first:], *names[:first]]
+
+
+def _walk(walk: Walk, script: Script, library: Library, domains: Domains, *, careful: bool) -> str:
     """To the end ("completed", "refused"), or "stuck"."""
     fresh = Dialog(f"s{walk.rng.randrange(10**6)}", script.name, script.version, "SIM-00")
     heard = _inbound(walk, text="hola")
@@ -137,7 +152,7 @@ def _walk(walk: Walk, script: Script, library: Library, hints: Hints, *, careful
         if walk.tries > PATIENCE:
             return "stuck"
         heard = _reply(
-            walk, asked[0], asked[1], replace(library, now=heard.at), hints, careful=careful
+            walk, asked[0], asked[1], replace(library, now=heard.at), domains, careful=careful
         )
     return "stuck"
 
@@ -153,7 +168,7 @@ def _reply(
     dialog: Dialog,
     question: Question,
     library: Library,
-    hints: Hints,
+    domains: Domains,
     *,
     careful: bool,
 ) -> Inbound:
@@ -173,19 +188,24 @@ def _reply(
     if question.type == "geopoint" and dice < 0.5:
         return replace(_inbound(walk), kind="location", point=(20.97, -89.62))
     options = walking.options(question, dialog, library)
-    if len(options) > 12:
-        option = _picked(options, walk.wanted.get(question.base, ()), rng)
-        return _inbound(walk, text=next(iter(option.label.values()), option.name))
-    wanted: Sequence[str] = walk.wanted.get(question.base, ()) if walk.tries < 3 else ()
-    if question.role == "consent" and rng.random() < 0.9:
-        wanted = ("si", "yes")
-    if question.role == "repeat" and dice < 0.7:
-        wanted = ("no",)
-    return _inbound(walk, text=examples.good(question, options, hints, rng, wanted))
+    value = _planned(walk, question, dice)
+    if value is not None:
+        return _inbound(walk, text=examples.reply(question, value, options, rng))
+    known: Sequence[str] = domains[question.base].values
+    if question.constraint is not None and question.constraint.names - {question.base}:
+        known = [each for each in known if not walking.fault(question, each, dialog, library)]
+    return _inbound(walk, text=examples.good(question, options, known, rng))
 
 
-def _picked(options: Sequence[Option], wanted: Sequence[str], rng: Random) -> Option:
-    return rng.choice([option for option in options if option.name in wanted] or list(options))
+def _planned(walk: Walk, question: Question, dice: float) -> str | None:
+    """What this person means to answer, if it matters: most agree, and few go on and on."""
+    if walk.tries >= 3:
+        return None
+    if question.base in walk.planned:
+        return walk.planned[question.base]
+    if question.role == "consent" and dice < 0.9:
+        return next((each.name for each in question.options if each.name in ("si", "yes")), None)
+    return "no" if question.role == REPEAT_ROLE and dice < 0.7 else None
 
 
 def _inbound(walk: Walk, text: str = "") -> Inbound:
