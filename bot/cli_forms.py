@@ -20,7 +20,7 @@ from bot.settings import Settings
 from dialogs import checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
 from dialogs.questions import Fault, Script
-from storage import database, forms
+from storage import database, forms, translating
 
 FORM = click.Path(path_type=Path)
 
@@ -196,6 +196,7 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
             front = forms.front(db)
             first = front is None or front[0] == found.name
             published = forms.publish(db, file, now(), front=first)
+            translating.published(db, published.name)
     click.echo(f"{published.name}, version {published.version}")
 
 

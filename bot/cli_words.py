@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,18 +14,19 @@ from rich.table import Table
 from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
-from dialogs import columns, comparing, tables, translations
+from dialogs import columns, comparing, form_texts, own_words, tables, translations
 from dialogs.translations import String
-from storage import database, forms, institutions
+from storage import database, forms, institutions, translating
 
 FILE = click.Path(path_type=Path)
-NAMES = {"yua": "Maya (yua)", "es": "Español (es)"}
-PHRASES = "phrases"  # in place of a form: the bot's own words
 
 
 @click.group("translations")
 def words() -> None:
-    """Every string's state in a language, and a sheet for the translator."""
+    """Every string's state in a language, and a sheet for the translator.
+
+    FILE is a form, the name of a published one, or the bot's own words: `phrases`, `commands`.
+    """
 
 
 @words.command("status")
@@ -35,7 +35,7 @@ def words() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 @told
 def words_status(file: str, language: str, *, as_json: bool) -> None:
-    """How many strings are missing, drafts, reviewed. FILE: a form, or `phrases`."""
+    """How many strings are missing, drafts, reviewed."""
     counts = translations.counts(_strings(file, language))
     if as_json:
         click.echo(json.dumps(counts))
@@ -49,7 +49,7 @@ def words_status(file: str, language: str, *, as_json: bool) -> None:
 @click.option("--language", default="yua", show_default=True)
 @told
 def words_export(file: str, out: Path, language: str) -> None:
-    """A spreadsheet with every string, for the translator. FILE: a form, or `phrases`."""
+    """A spreadsheet with every string, for the translator."""
     strings = _strings(file, language)
     translations.export(strings, out)
     click.echo(f"{out}: {len(strings)} strings")
@@ -58,56 +58,58 @@ def words_export(file: str, out: Path, language: str) -> None:
 @words.command("import")
 @click.argument("file")
 @click.argument("sheet", type=FILE)
-@click.option("--out", type=FILE, help="Write here; else the file itself is changed.")
+@click.option("--out", type=FILE, help="Write a file with the translations here.")
 @click.option("--language", default="yua", show_default=True)
 @told
 def words_import(file: str, sheet: Path, out: Path | None, language: str) -> None:
-    """Take the translator's spreadsheet back. FILE: a form in Markdown, or `phrases`."""
+    """Take the translator's spreadsheet back: into the form's file, or for what is published into
+    the database, as the pages do."""
     try:
-        strings = translations.read(sheet)
+        given = translations.read(sheet)
     except (translations.TranslationError, tables.TableError) as error:
         raise Failure(str(error)) from None
-    if file == PHRASES:
-        path = out or _phrases()
-        text = translations.into_phrases(_phrases().read_text(encoding="utf-8"), strings, language)
+    changed = translations.returned(_strings(file, language), given)
+    if out is None and not Path(file).is_file():
+        with wiring.opened(settings_module.read()) as engine, database.writing(engine) as db:
+            translating.put(db, file, language, changed)
     else:
-        path = out or Path(file)
-        name = _name(_book(file), language)
-        book = translations.into_form(_book(file), strings, language, name)
-        if path.suffix != ".md":
-            tables.to_xlsx(columns.for_odk(book), path)
-            click.echo(f"{path}: {len(strings)} strings")
-            return
-        text = tables.to_markdown(book)
-    path.write_text(text, encoding="utf-8")
-    click.echo(f"{path}: {len(strings)} strings")
+        out = out or Path(file)
+        _write(out, file, changed, language)
+    click.echo(f"{out or file}: {len(changed)} of {len(given)} strings changed")
 
 
 def _strings(file: str, language: str) -> list[String]:
-    if file == PHRASES:
-        return translations.of_phrases(_phrases(), language)
-    return translations.of_form(_book(file), language)
+    if Path(file).is_file():
+        return form_texts.of_form(_book(file), language)
+    with wiring.opened(settings_module.read()) as engine, database.reading(engine) as db:
+        try:
+            return translating.now(db, file, language)
+        except LookupError:
+            raise Failure(
+                f"{file}: there is no such file, and no questionnaire of that name is published. "
+                f"Name one, or: {', '.join(own_words.OWN)}"
+            ) from None
 
 
-def _phrases() -> Path:
-    return Path(str(resources.files("dialogs"))) / "phrases.toml"
+def _write(out: Path, file: str, changed: list[String], language: str) -> None:
+    if file in own_words.OWN:
+        text = own_words.file(file).read_text(encoding="utf-8")
+        out.write_text(own_words.into_text(text, changed, language), encoding="utf-8")
+        return
+    book = form_texts.into_form(_book(file), changed, language)
+    if out.suffix == ".md":
+        out.write_text(tables.to_markdown(book), encoding="utf-8")
+    else:
+        tables.to_xlsx(columns.for_odk(book), out)
 
 
 def _book(file: str) -> tables.Workbook:
     if not Path(file).is_file():
-        raise Failure(f"{file}: there is no such file. Name a form, or: {PHRASES}")
+        raise Failure(f"{file} is published. To write a file, name the form's own.")
     try:
         return columns.from_odk(tables.read(Path(file)))
     except tables.TableError as error:
         raise Failure(f"{file}: {error}") from None
-
-
-def _name(book: tables.Workbook, language: str) -> str:
-    """The language as the form's headers write it."""
-    for header in book["survey"].headers:
-        if columns.header(header) == ("label", language):
-            return header.partition("::")[2] or language
-    return NAMES.get(language, language)
 
 
 @click.command("changes")

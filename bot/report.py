@@ -15,13 +15,17 @@ from sqlalchemy import Connection
 from dialogs.asking import Library
 from dialogs.script import Question, Script
 from dialogs.values import in_language
-from storage import exports
+from storage import exports, translating
 
 HERE = ZoneInfo("America/Merida")
 SMALLEST = 5  # people: fewer could be recognised, and are not told apart
 NOTE = (
     "Una encuesta por chat no es una consulta previa, libre e informada a pueblos indígenas. "
     f"Los grupos de menos de {SMALLEST} personas no se muestran por separado."
+)
+DRAFTS = (
+    "Se preguntó con maya sin revisar: {} de los textos en maya son borradores que nadie que hable "
+    "la lengua ha revisado."
 )
 
 
@@ -49,6 +53,9 @@ def _document(db: Connection, library: Library, now: datetime) -> Iterator[str]:
     yield "# Sistematización de la consulta"
     yield ""
     yield f"Al {local:%d/%m/%Y, %H:%M} (hora de Yucatán). {NOTE}"
+    if drafts := translating.unreviewed(db):
+        yield ""
+        yield DRAFTS.format(drafts)
     tallies = _tallied(db, library)
     newest = {name: library.lookup(name, version) for name, version in exports.versions(db)}
     passes = Counter((row["form"], row["state"]) for row in exports.responses(db))

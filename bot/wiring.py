@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, flights, forum_words, invitations
+from bot import delivery, erasure, flights, forum_words, invitations, words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -87,6 +87,7 @@ def build(
         words=invitations.Words(settings.whatsapp_template),
         flights=Flights(settings.data / "flights"),
     )
+    words.take(engine)
     return Parts(settings, engine, desk, post, bell, clock)
 
 
@@ -289,6 +290,8 @@ def _scheduler(parts: Parts, place: meeting.Place) -> AsyncIOScheduler:
     """The clock that ticks; what is due stands in the database. One worker ticks for all."""
     scheduler = AsyncIOScheduler(timezone=UTC)
     jobs = ((_tick, TICK), (_finish_erasures, TICK), (_let_go, RETENTION))
+    seconds = words.EVERY.total_seconds()
+    scheduler.add_job(words.take, "interval", seconds=seconds, args=(parts.engine,))
     for job, every in jobs:
         scheduler.add_job(
             _if_ticking(job, place),

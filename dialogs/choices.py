@@ -27,16 +27,12 @@ class Reader:
     lists: dict[str, tuple[Option, ...]] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # names that expressions may use
-    drafts: int = 0
 
     def fault(self, row: Row, name: str, problem: str, cure: str) -> None:
         self.faults.append(Fault(row.sheet, row.number, name, problem, cure))
 
     def warn(self, row: Row, name: str, problem: str, cure: str) -> None:
         self.warnings.append(Fault(row.sheet, row.number, name, problem, cure))
-
-    def count_drafts(self, row: Row) -> None:
-        self.drafts += sum(state.startswith("draft") for state in row.text("review").values())
 
 
 def read_lists(reader: Reader, book: Workbook) -> None:
@@ -61,7 +57,6 @@ def _choice(reader: Reader, row: Row, *, repeated: bool) -> None:
     option = _option(row)
     if not list_name and not option.name:
         return
-    reader.count_drafts(row)
     if not list_name or not option.name:
         cure = "Give the choice a list_name and a name, or delete the row."
         reader.fault(row, option.name, "A choice without a name.", cure)

@@ -142,7 +142,7 @@ class Script:
     title: Text
     questions: tuple[Question, ...]
     languages: tuple[str, ...]
-    drafts: int  # strings in a language that nobody has reviewed
+    drafts: int  # texts in Maya that nobody has reviewed
     pilot: bool = False
     places: Mapping[str, int] = field(default_factory=dict)  # question name -> place in questions
     read_names: frozenset[str] = frozenset()  # answers that an expression or a label needs

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rapidfuzz import fuzz
 from dialogs.questions import Option
 
 APOSTROPHES = dict.fromkeys(map(ord, "'’‘´`ʼʹ′ʻ"), None)
+SPOKEN = ("es", "yua", "en")
 KM = 6371.0  # the earth's radius
 NEAR = 72.0  # of 100: a candidate worth offering ("tixcocob" has 75 to Tixkokob)
 SURE = 82.0  # of 100: in a short list, taken without asking back ("muger" has 80 to "mujer")
@@ -84,9 +86,29 @@ def plain(text: str) -> str:
 
 @cache
 def _commands() -> Mapping[str, str]:
+    """What a command is called, in any language -> the command."""
     path = Path(__file__).with_name("commands.toml")
     found = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {plain(word): command for command, words in found.items() for word in words}
+    return {
+        plain(word): command
+        for command, entry in found.items()
+        for word in chain(*(entry.get(code, ()) for code in SPOKEN), _reviewed.get(command, ()))
+    }
+
+
+# Further ways to say a command that were reviewed since the program was made, by command. What it
+# is shipped with is understood all the same.
+_reviewed: dict[str, Sequence[str]] = {}
+
+
+def take(reviewed: Mapping[str, Sequence[str]]) -> None:
+    """Understand these words as commands too; a word that means another command stays that one."""
+    _reviewed.clear()
+    _commands.cache_clear()
+    shipped = _commands()
+    for name, words in reviewed.items():
+        _reviewed[name] = [word for word in words if shipped.get(plain(word), name) == name]
+    _commands.cache_clear()
 
 
 def command(text: str) -> str:

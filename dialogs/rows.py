@@ -35,7 +35,6 @@ def questions(
     if not kind.type:
         _refuse(reader, row, kind)
         return
-    reader.count_drafts(row)
     made = _question(reader, row, kind, outer, repeat)
     yield made
     if kind.other:
@@ -90,11 +89,8 @@ def _question(
     )
 
 
-def heading(
-    reader: Reader, row: Row, outer: tuple[Expression, ...], repeat: str, place: int
-) -> Question:
+def heading(row: Row, outer: tuple[Expression, ...], repeat: str, place: int) -> Question:
     """What a group is called, said once before its first question."""
-    reader.count_drafts(row)
     name = f"{row.cell('name') or place}.title"
     label, audio = row.text("label"), row.text("media::audio")
     return Question(row.number, "note", name, label, relevant=outer, repeat=repeat, audio=audio)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from dialogs import choices, columns, kinds, minors, rows, tables
+from dialogs import choices, columns, form_texts, kinds, minors, rows, tables, translations
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.logic import Expression
@@ -84,7 +84,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         title=settings.text("form_title") or {"es": settings.cell("form_title") or path.stem},
         questions=questions,
         languages=_languages(questions),
-        drafts=reader.drafts,
+        drafts=translations.unreviewed(form_texts.of_form(book, "yua"), {}),
         pilot=pilot,
         places={question.name: place for place, question in enumerate(questions)},
         read_names=frozenset(_read_names(questions, repeats)),
@@ -251,7 +251,7 @@ def _begin(
     if row.text("label"):
         outer = tuple(test for frame in frames for test in frame.tests)
         within = next((frame.name for frame in frames if frame.repeat), "")
-        made.append(rows.heading(reader, row, outer, within, len(made)))
+        made.append(rows.heading(row, outer, within, len(made)))
 
 
 def _end(

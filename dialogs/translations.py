@@ -1,33 +1,34 @@
-"""The state of every string in a language: a sheet for the translator, and taking it back.
+"""Every text in a language and its state: missing, a draft, or reviewed by whom and when.
 
-In a form, the column `review::Maya (yua)` says what a row's texts are: `draft`, or `reviewed: who,
-when`. In phrases.toml, `state` says the same of a phrase.
+A state is written as `draft`, or `reviewed: who, when, mark`. The mark stands for the words that
+were translated: once those change, what was reviewed is a draft again.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
-from dialogs import columns, tables
-from dialogs.tables import Sheet, Workbook
+from dialogs import tables
+from dialogs.tables import Sheet
 
 HEADERS = ("where", "name", "column", "source", "translation", "audio", "state", "by", "on")
 MISSING, DRAFT, REVIEWED = "missing", "draft", "reviewed"
+STATES = (MISSING, DRAFT, REVIEWED)
 BRACES = re.compile(r"\$?\{[^}]+\}")
-TABLE = re.compile(r"^\[(?P<key>[\w.-]+)\]\s*$")
+MARK = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class String:
     """One text, in the language it was written in and in the one it is wanted in."""
 
-    where: str  # "survey 4", "choices 12", "phrases"
-    name: str
-    column: str
+    where: str  # "survey", "choices temas", "phrases", "commands"
+    name: str  # of the question, choice or phrase
+    column: str  # "label", "hint"…; "" where there is one text alone
     source: str
     translation: str = ""
     audio: str = ""
@@ -35,82 +36,113 @@ class String:
     by: str = ""
     on: str = ""  # a date
 
+    @property
+    def place(self) -> str:
+        """Where it stands, whatever it says: by this it is found again."""
+        return "|".join((self.where, self.name, self.column))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What was written on a page, or taken back from a sheet, for one text."""
+
+    mark: str  # of the words that it translates
+    translation: str
+    audio: str
+    state: str
+    by: str = ""
+    on: str = ""
+
 
 class TranslationError(ValueError):
     """The sheet cannot be taken back; says where and what to do."""
 
 
-# out
+# states
 
 
-def of_form(book: Workbook, language: str) -> list[String]:
-    """Every text of a form, with what it says in a language (its code)."""
-    return [
-        string
-        for sheet in ("survey", "choices")
-        if sheet in book
-        for number, row in book[sheet].rows
-        for string in _of_row(sheet, number, row, book[sheet], language)
-    ]
+def mark(source: str) -> str:
+    """Twelve signs that stand for a text: another text has others."""
+    return sha256(source.encode()).hexdigest()[:12]
 
 
-def _of_row(
-    sheet: str, number: int, row: Mapping[str, str], whole: Sheet, language: str
-) -> Iterator[String]:
-    by_column = _pairs(whole, language)
-    written = next((row.get(h, "") for h in whole.headers if _is(h, "review", language)), "")
-    audio = next((row.get(h, "") for h in whole.headers if _is(h, "media::audio", language)), "")
-    state, by, on = _state(written)
-    name = next((row.get(h, "") for h in whole.headers if columns.header(h)[0] == "name"), "")
-    for column, (source, target) in by_column.items():
-        if not row.get(source):
-            continue
-        said = row.get(target, "") if target else ""
-        yield String(
-            where=f"{sheet} {number}",
-            name=name,
-            column=column,
-            source=row[source],
-            translation=said,
-            audio=audio if column == "label" else "",
-            state=(state or DRAFT) if said else MISSING,
-            by=by if said else "",
-            on=on if said else "",
-        )
+def state(written: str, source: str) -> tuple[str, str, str]:
+    """ "reviewed: Ana Pech, 2021-07-01, 5d3f8a12cc01" as state, by whom and when; a draft if the
+    words that it was reviewed for were others. Without a mark it is taken at its word."""
+    found, _, rest = written.partition(":")
+    if found.strip() != REVIEWED:
+        return DRAFT, "", ""
+    parts = [part.strip() for part in rest.split(",")]
+    if MARK.fullmatch(parts[-1]) and parts.pop() != mark(source):
+        return DRAFT, "", ""
+    return REVIEWED, ", ".join(parts[:-1]), parts[-1]
 
 
-def _is(header: str, column: str, language: str) -> bool:
-    return columns.header(header) == (column, language)
+def written(string: String) -> str:
+    """The state as a form or phrases.toml keeps it."""
+    if string.state != REVIEWED:
+        return DRAFT
+    by = string.by.replace(";", ",")
+    return f"{REVIEWED}: {by}, {string.on}, {mark(string.source)}"
 
 
-def _pairs(sheet: Sheet, language: str) -> dict[str, tuple[str, str]]:
-    """Column -> (header of the source, header of the translation or "")."""
-    found: dict[str, tuple[str, str]] = {}
-    for header in sheet.headers:
-        column, code = columns.header(header)
-        words = column in columns.WORDS - {"review"} and not column.startswith("media")
-        if words and code != language and column not in found:
-            target = next((h for h in sheet.headers if _is(h, column, language)), "")
-            found[column] = (header, target)
-    return found
+def counts(strings: Iterable[String]) -> dict[str, int]:
+    states = [string.state for string in strings]
+    return {each: states.count(each) for each in STATES}
 
 
-def _state(written: str) -> tuple[str, str, str]:
-    """ "reviewed: Ana Pech, 2021-07-01" in its parts."""
-    state, _, rest = written.partition(":")
-    by, _, on = rest.rpartition(",") if "," in rest else (rest, "", "")
-    return state.strip(), by.strip(), on.strip()
+def merged(strings: Sequence[String], edits: Mapping[str, Edit]) -> list[String]:
+    """The texts as they were edited since, by their places. A review of earlier words is a draft;
+    what a file brings that was reviewed later than the edit stays."""
+    return [_merged(each, edits[each.place]) if each.place in edits else each for each in strings]
 
 
-def of_phrases(path: Path, language: str) -> list[String]:
-    """Every phrase of the bot, with what it says in a language."""
-    found = []
-    for key, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        said = entry.get(language, "")
-        state, by, on = _state(entry.get("state", ""))
-        state = (state or DRAFT) if said else MISSING
-        found.append(String("phrases", key, "", entry["es"], said, "", state, by, on))
-    return found
+def _merged(string: String, edit: Edit) -> String:
+    if superseded(edit, string) and edit.state == REVIEWED:
+        return string
+    fresh = edit.state == REVIEWED and edit.mark == mark(string.source)
+    said = edit.translation
+    return replace(
+        string,
+        translation=said,
+        audio=edit.audio or string.audio,
+        state=(REVIEWED if fresh else DRAFT) if said else MISSING,
+        by=edit.by if fresh and said else "",
+        on=edit.on if fresh and said else "",
+    )
+
+
+def superseded(edit: Edit, string: String) -> bool:
+    """Whether a text was reviewed in its file, and the edit not since."""
+    return string.state == REVIEWED and (edit.state != REVIEWED or edit.on < string.on)
+
+
+def edit_of(string: String) -> Edit:
+    return Edit(
+        mark=mark(string.source),
+        translation=string.translation,
+        audio=string.audio,
+        state=string.state,
+        by=string.by,
+        on=string.on,
+    )
+
+
+def unreviewed(strings: Iterable[String], edits: Mapping[str, Edit]) -> int:
+    """How many texts say something that nobody has reviewed. An edit counts for a text that says
+    the same: what was changed since has first to be published."""
+    return sum(
+        each.state == DRAFT and not _as_reviewed(each, edits.get(each.place)) for each in strings
+    )
+
+
+def _as_reviewed(string: String, edit: Edit | None) -> bool:
+    if edit is None or edit.state != REVIEWED:
+        return False
+    return (edit.translation, edit.mark) == (string.translation, mark(string.source))
+
+
+# the translator's sheet
 
 
 def export(strings: Sequence[String], path: Path) -> None:
@@ -120,9 +152,6 @@ def export(strings: Sequence[String], path: Path) -> None:
         for number, string in enumerate(strings, 2)
     )
     tables.to_xlsx({"survey": Sheet(HEADERS, rows)}, path)
-
-
-# back
 
 
 def read(path: Path) -> list[String]:
@@ -140,103 +169,38 @@ def read(path: Path) -> list[String]:
 
 
 def _faults(string: String) -> Iterator[str]:
-    if string.state not in (MISSING, DRAFT, REVIEWED):
+    if string.state not in STATES:
         yield f"the state '{string.state}' is not known. Write missing, draft or reviewed."
     if string.state == REVIEWED and string.translation and not (string.by and string.on):
         yield "it is reviewed, but not by whom and when. Fill in by and on."
-    if string.translation:
-        source, said = (set(BRACES.findall(t)) for t in (string.source, string.translation))
-        lost = source - said if string.state == REVIEWED else set()  # a draft may be shorter
-        for name in sorted(lost | (said - source)):
-            yield f"{name} must stand in the translation as it does in the source."
+    for name in misplaced(string):
+        yield f"{name} must stand in the translation as it does in the source."
 
 
-def into_form(book: Workbook, strings: Sequence[String], language: str, name: str) -> Workbook:
-    """The form with these translations in it. `name` is the language as headers write it."""
-    by_place: dict[tuple[str, str], dict[str, String]] = {}
-    for string in strings:
-        sheet, _, number = string.where.partition(" ")
-        by_place.setdefault((sheet, number), {})[string.column] = string
-    return {
-        sheet: _translated(sheet, whole, by_place, language, name)
-        if sheet in ("survey", "choices")
-        else whole
-        for sheet, whole in book.items()
-    }
+def misplaced(string: String) -> list[str]:
+    """The ${names} that a translation lost or made up; a draft may leave some out."""
+    if not string.translation:
+        return []
+    source, said = (set(BRACES.findall(text)) for text in (string.source, string.translation))
+    lost = source - said if string.state == REVIEWED else set()
+    return sorted(lost | (said - source))
 
 
-def _translated(
-    sheet: str,
-    whole: Sheet,
-    by_place: Mapping[tuple[str, str], Mapping[str, String]],
-    language: str,
-    name: str,
-) -> Sheet:
-    mine = {place: found for place, found in by_place.items() if place[0] == sheet}
-    used = dict.fromkeys(
-        s.column for found in mine.values() for s in found.values() if s.translation
-    )
-    wanted = [*used]
-    wanted += ["media::audio"] * any(s.audio for found in mine.values() for s in found.values())
-    headers = {
-        column: next((h for h in whole.headers if _is(h, column, language)), f"{column}::{name}")
-        for column in (*wanted, *(["review"] if used else []))
-    }
-    rows = tuple(
-        (number, _with(row, mine.get((sheet, str(number)), {}), headers))
-        for number, row in whole.rows
-    )
-    return Sheet(tuple(dict.fromkeys((*whole.headers, *headers.values()))), rows, whole.repeated)
-
-
-def _with(
-    row: Mapping[str, str], strings: Mapping[str, String], headers: Mapping[str, str]
-) -> dict[str, str]:
-    cells = dict(row)
-    for column, string in strings.items():
-        if column in headers:
-            cells[headers[column]] = string.translation
-        if string.audio and "media::audio" in headers:
-            cells[headers["media::audio"]] = string.audio
-    said = [string for string in strings.values() if string.translation]
-    if said and "review" in headers:
-        cells[headers["review"]] = _written(said)
-    return cells
-
-
-def _written(said: Sequence[String]) -> str:
-    """A row is reviewed when all that it says is."""
-    if any(string.state != REVIEWED for string in said):
-        return DRAFT
-    latest = max(said, key=lambda string: string.on)
-    return f"{REVIEWED}: {latest.by}, {latest.on}"
-
-
-def into_phrases(text: str, strings: Sequence[String], language: str) -> str:
-    """The text of phrases.toml with these translations in it; its comments and order stay."""
-    by_key = {string.name: string for string in strings if string.translation}
-    parts: list[str] = []
-    key = ""
-    for line in text.splitlines():
-        if match := TABLE.match(line):
-            key = match["key"]
-        if key in by_key and line.startswith((f"{language} =", "state =")):
+def returned(now: Sequence[String], sheet: Iterable[String]) -> list[String]:
+    """What a sheet changes in the texts as they are now. Where the words were others when the sheet
+    was made, its translation is a draft."""
+    known = {string.place: string for string in now}
+    found = []
+    for string in sheet:
+        if (here := known.get(string.place)) is None:
             continue
-        parts.append(line)
-        if key in by_key and line.startswith("es ="):
-            string = by_key[key]
-            parts.append(f"{language} = {_quoted(string.translation)}")
-            parts.append(f"state = {_quoted(_written([string]))}")
-    return "\n".join(parts) + "\n"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def counts(strings: Sequence[String]) -> dict[str, int]:
-    return {
-        state: sum(string.state == state for string in strings)
-        for state in (MISSING, DRAFT, REVIEWED)
-    }
+        state_ = string.state if string.translation else MISSING
+        if state_ == REVIEWED and string.source != here.source:
+            state_ = DRAFT
+        by, on = (string.by, string.on) if state_ == REVIEWED else ("", "")
+        state_ = DRAFT if string.translation and state_ == MISSING else state_
+        said = {"translation": string.translation, "audio": string.audio}
+        new = replace(here, **said, state=state_, by=by, on=on)
+        if new != here:
+            found.append(new)
+    return found

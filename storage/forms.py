@@ -59,7 +59,7 @@ def again(db: Connection, name: str, version: int, at: datetime, *, state: str) 
     It begins for newcomers if the earlier one did, or if nothing else does.
     """
     one = (form_files.c.form == name, form_files.c.version == version)
-    files = db.execute(select(form_files.c.file, form_files.c.content).where(*one)).all()
+    found = db.execute(select(form_files.c.file, form_files.c.content).where(*one)).all()
     row = db.execute(
         select(forms).where(forms.c.name == name, forms.c.version == version)
     ).one_or_none()
@@ -69,10 +69,27 @@ def again(db: Connection, name: str, version: int, at: datetime, *, state: str) 
     values = {**row._mapping, "version": newest + 1, "state": state, "published_at": at}
     db.execute(update(forms).values(front=False))
     db.execute(insert(forms).values({**values, "front": True}))
-    for file in files:
+    for file in found:
         copied = {"form": name, "version": newest + 1, "file": file.file, "content": file.content}
         db.execute(insert(form_files).values(copied))
     return newest + 1
+
+
+def files(db: Connection, name: str, version: int, folder: Path) -> Path:
+    """Lay the files of a version into a folder; the path of the questionnaire among them.
+
+    Raises LookupError if there is no such version.
+    """
+    one = (forms.c.name == name, forms.c.version == version)
+    main = db.scalar(select(forms.c.file).where(*one))
+    if main is None:
+        raise LookupError(f"No questionnaire {name}, version {version}, has been published.")
+    columns = select(form_files.c.file, form_files.c.content)
+    for file in db.execute(
+        columns.where(form_files.c.form == name, form_files.c.version == version)
+    ):
+        Path(folder, file.file).write_bytes(file.content)
+    return Path(folder, main)
 
 
 def close(db: Connection, name: str, notice: Path, at: datetime) -> None:
@@ -86,21 +103,11 @@ def close(db: Connection, name: str, notice: Path, at: datetime) -> None:
 
 def load(db: Connection, name: str, version: int) -> Script:
     """A published version, ready to be walked. Raises LookupError if there is none."""
-    row = db.execute(
-        select(forms).where(forms.c.name == name, forms.c.version == version)
-    ).one_or_none()
-    if row is None:
-        raise LookupError(f"No questionnaire {name}, version {version}, has been published.")
-    files = db.execute(
-        select(form_files.c.file, form_files.c.content).where(
-            form_files.c.form == name, form_files.c.version == version
-        )
-    )
     with TemporaryDirectory() as folder:
-        for file in files:
-            Path(folder, file.file).write_bytes(file.content)
-        pilot = row.state == "pilot"
-        return script.read(Path(folder, row.file), name=name, version=version, pilot=pilot)
+        path = files(db, name, version, Path(folder))
+        state = select(forms.c.state).where(forms.c.name == name, forms.c.version == version)
+        pilot = db.scalar(state) == "pilot"
+        return script.read(path, name=name, version=version, pilot=pilot)
 
 
 def front(db: Connection) -> tuple[str, int] | None:

@@ -371,20 +371,6 @@ def published(db: Connection) -> list[Any]:
     return list(db.execute(select(forms).order_by(forms.c.name, forms.c.version.desc())))
 
 
-def unreviewed(db: Connection) -> int:
-    """Maya texts that nobody has reviewed, in the newest versions that people are answering."""
-    newest = select(func.max(forms.c.version)).where(forms.c.state != "closed")
-    latest = newest.where(forms.c.name == (outer := forms.alias()).c.name).scalar_subquery()
-    return (
-        db.scalar(
-            select(func.coalesce(func.sum(outer.c.drafts_accepted), 0)).where(
-                outer.c.version == latest
-            )
-        )
-        or 0
-    )
-
-
 def begun(db: Connection) -> dict[tuple[str, int], int]:
     """How many began each version."""
     key = (responses.c.form, responses.c.version)

@@ -118,7 +118,7 @@ forms = Table(
     Column("front", Boolean, nullable=False),  # begins when somebody writes for the first time
     Column("file", String(128), nullable=False),
     Column("published_at", Moment, nullable=False),
-    Column("drafts_accepted", Integer, nullable=False),  # unreviewed strings at publishing
+    Column("drafts_accepted", Integer, nullable=False),  # unreviewed texts; fewer with each review
 )
 
 form_files = Table(
@@ -128,6 +128,20 @@ form_files = Table(
     Column("version", Integer, primary_key=True),
     Column("file", String(128), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+translations = Table(  # what was written or reviewed since a text was published
+    "translations",
+    metadata,
+    Column("form", String(64), primary_key=True),  # or phrases, commands: the bot's own words
+    Column("language", String(3), primary_key=True),
+    Column("place", Text, primary_key=True),  # dialogs.translations.String.place
+    Column("mark", String(12), nullable=False),  # of the words that it translates
+    Column("translation", Text, nullable=False),
+    Column("audio", Text, nullable=False),
+    Column("state", String(8), nullable=False),  # missing, draft, reviewed
+    Column("by", String(254), nullable=False),
+    Column("on", String(10), nullable=False),  # a date
 )
 
 responses = Table(

@@ -40,6 +40,7 @@ WIDE, NARROW = {"width": 1120, "height": 700}, {"width": 360, "height": 740}
 ALL = ("/entrar", "/hoy", "/plan", "/cuestionarios", "/cuestionarios/consulta/1", "/participacion",
        "/foros", "/foros/1", "/foros/1/puerta?bot=consulta_bot", "/foros/1/alcance?expresion=nada",
        "/participacion?canal=import", "/mensajes", "/derechos", "/cuentas", "/bitacora",
+       "/traducciones", "/traducciones/consulta", "/traducciones/phrases?estado=draft",
        "/mi-cuenta", "/mi-cuenta/codigo", "/no-hay")  # fmt: skip
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -226,6 +227,21 @@ def test_a_questionnaire_is_uploaded_corrected_and_published(open_, tmp_path, fa
     assert page.evaluate("document.activeElement.textContent").endswith("sin fallas")
     page.get_by_role("button", name="Publicar").click()
     page.get_by_text("Publicado: idea, versión 1").wait_for()
+    assert [fault for fault in faults if "422" not in fault] == []  # the refusal, said twice
+
+
+def test_a_translator_writes_a_text_and_reviews_it(open_, faults):
+    page = open_(NARROW, role="translator")
+    page.goto("/traducciones")
+    page.get_by_role("link", name="consulta", exact=True).click()
+    text = page.locator("main li").filter(has_text="sexo_genero · texto")
+    text.get_by_role("textbox").fill("${nada}")
+    text.get_by_role("button", name="Revisado").click()
+    text.get_by_role("alert").get_by_text("Revisa ${nada}").wait_for()
+    text.get_by_role("textbox").fill("Ba'ax?")
+    text.get_by_role("button", name="Revisado").click()
+    text.get_by_text("revisado por Dora Canul").wait_for()
+    assert text.evaluate("(each) => each.contains(document.activeElement)")
     assert [fault for fault in faults if "422" not in fault] == []  # the refusal, said twice
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dialogs import columns, comparing, script, tables, translations
+from dialogs import columns, comparing, form_texts, own_words, script, tables, translations
 
 FORM = Path(script.__file__).parent / "forms" / "consulta.md"
-PHRASES = Path(script.__file__).parent / "phrases.toml"
 
 
 def there_and_back(strings, folder: Path):
@@ -19,39 +17,59 @@ def there_and_back(strings, folder: Path):
     return translations.read(folder / "t.xlsx")
 
 
+def form(folder: Path, text: str) -> Path:
+    (folder / "f.md").write_text(text, encoding="utf-8")
+    return folder / "f.md"
+
+
 def test_a_form_goes_to_the_translator_and_comes_back_as_it_was(tmp_path):
     book = tables.read(FORM)
-    strings = translations.of_form(book, "yua")
+    strings = form_texts.of_form(book, "yua")
     returned = there_and_back(strings, tmp_path)
-    assert translations.counts(returned) == translations.counts(strings)
-    back = translations.into_form(book, returned, "yua", "Maya (yua)")
+    assert returned == strings
+    assert translations.returned(strings, returned) == []
+    back = form_texts.into_form(book, returned, "yua")
     assert tables.to_markdown(back) == FORM.read_text(encoding="utf-8")
 
 
-def test_a_translation_and_its_review_come_into_the_form(tmp_path):
-    book = tables.read(FORM)
-    strings = [
-        replace(s, translation="Jaytúul a ja'abil?", state="reviewed", by="Ana", on="2021-07-01")
-        if s.name == "edad_rango"
-        else s
-        for s in translations.of_form(book, "yua")
-    ]
-    back = translations.into_form(book, there_and_back(strings, tmp_path), "yua", "Maya (yua)")
-    row = next(row for _, row in back["survey"].rows if row["name"] == "edad_rango")
-    assert row["label::Maya (yua)"] == "Jaytúul a ja'abil?"
-    assert row["review::Maya (yua)"] == "reviewed: Ana, 2021-07-01"
-    states = translations.counts(translations.of_form(back, "yua"))
-    assert states["reviewed"] == 1
+def test_each_text_of_a_row_has_its_own_state(tmp_path):
+    strings = form_texts.of_form(tables.read(FORM), "yua")
+    hint = next(s for s in strings if (s.name, s.column) == ("problema", "hint"))
+    assert (hint.state, hint.translation) == ("missing", "")
+    said = replace(hint, translation="Ts'íib", state="reviewed", by="Ana; Pech", on="2021-07-01")
+    back = form_texts.into_form(tables.read(FORM), [said], "yua")
+    row = next(row for _, row in back["survey"].rows if row["name"] == "problema")
+    assert row["hint::Maya (yua)"] == "Ts'íib"
+    now = {s.column: s for s in form_texts.of_form(back, "yua") if s.name == "problema"}
+    assert (now["label"].state, now["hint"].state) == ("draft", "reviewed")
+    assert (now["hint"].by, now["hint"].on) == ("Ana, Pech", "2021-07-01")
+    assert translations.counts(form_texts.of_form(back, "yua"))["reviewed"] == 1
 
 
-def test_a_reviewed_text_is_no_draft_when_the_form_is_published(tmp_path):
-    book = tables.read(FORM)
-    before = script.read(FORM).drafts
-    text = FORM.read_text(encoding="utf-8").replace("| draft |", "| reviewed: Ana, 2021-07-01 |", 1)
-    (tmp_path / "consulta.md").write_text(text, encoding="utf-8")
-    (tmp_path / "municipios.csv").write_bytes(FORM.with_name("municipios.csv").read_bytes())
-    assert script.read(tmp_path / "consulta.md").drafts == before - 1
-    assert book
+REVIEWED = """| survey | | | | | |
+|---|---|---|---|---|---|
+| | type | name | label::Español (es) | label::Maya (yua) | review::Maya (yua) |
+| | text | a | {0} | Bix? | reviewed: Ana, INDEMAYA, 2021-07-01, {1} |
+"""
+
+
+def test_what_was_reviewed_is_a_draft_again_once_the_spanish_changes(tmp_path):
+    mark = translations.mark("¿Cómo?")
+    path = form(tmp_path, REVIEWED.format("¿Cómo?", mark))
+    (string,) = form_texts.of_form(tables.read(path), "yua")
+    assert (string.state, string.by, string.on) == ("reviewed", "Ana, INDEMAYA", "2021-07-01")
+    assert script.read(path).drafts == 0
+    path = form(tmp_path, REVIEWED.format("¿Cómo estás?", mark))
+    (string,) = form_texts.of_form(tables.read(path), "yua")
+    assert (string.state, string.by, string.translation) == ("draft", "", "Bix?")
+    assert script.read(path).drafts == 1
+
+
+def test_a_review_without_a_mark_is_taken_at_its_word_and_maya_without_one_is_a_draft(tmp_path):
+    path = form(tmp_path, REVIEWED.format("¿Cómo?", "").replace(",  |", " |"))
+    assert script.read(path).drafts == 0
+    text = path.read_text(encoding="utf-8").replace("reviewed: Ana, INDEMAYA, 2021-07-01", "")
+    assert script.read(form(tmp_path, text)).drafts == 1
 
 
 @pytest.mark.parametrize(
@@ -63,26 +81,33 @@ def test_a_reviewed_text_is_no_draft_when_the_form_is_published(tmp_path):
     ],
 )
 def test_a_sheet_that_cannot_be_taken_back_says_why(tmp_path, change, fault):
-    strings = translations.of_form(tables.read(FORM), "yua")
+    strings = form_texts.of_form(tables.read(FORM), "yua")
     with pytest.raises(translations.TranslationError, match="row 2") as error:
         there_and_back([replace(strings[0], **change), *strings[1:]], tmp_path)
     assert fault in str(error.value)
 
 
-def test_the_bots_own_phrases_take_the_same_road(tmp_path):
-    text = PHRASES.read_text(encoding="utf-8")
-    strings = translations.of_phrases(PHRASES, "yua")
-    same = translations.into_phrases(text, there_and_back(strings, tmp_path), "yua")
-    before, after = tomllib.loads(text), tomllib.loads(same)
-    assert {k: (v["es"], v.get("yua")) for k, v in before.items()} == {
-        k: (v["es"], v.get("yua")) for k, v in after.items()
-    }
+def test_a_sheet_made_before_the_spanish_changed_brings_a_draft():
+    strings = form_texts.of_form(tables.read(FORM), "yua")
+    old = replace(strings[0], source="Hola", state="reviewed", by="Ana", on="2021-07-01")
+    (changed,) = translations.returned(strings, [replace(old, translation="Bix")])
+    assert (changed.translation, changed.state, changed.by) == ("Bix", "draft", "")
+    assert changed.source == strings[0].source
+    assert translations.returned(strings, [replace(old, name="otra")]) == []
+
+
+@pytest.mark.parametrize("name", own_words.OWN)
+def test_the_bots_own_words_take_the_same_road(tmp_path, name):
+    text = own_words.file(name).read_text(encoding="utf-8")
+    strings = own_words.strings(name)
+    assert own_words.into_text(text, there_and_back(strings, tmp_path), "yua") == text
     one = replace(
         strings[0], translation='Bix "a" beel', state="reviewed", by="Ana", on="2021-07-01"
     )
-    changed = tomllib.loads(translations.into_phrases(text, [one], "yua"))
-    assert changed[one.name]["yua"] == 'Bix "a" beel'
-    assert changed[one.name]["state"] == "reviewed: Ana, 2021-07-01"
+    changed = own_words.into_text(text, [one], "yua")
+    assert own_words.of_text(changed, name, "yua")[0] == one
+    again = own_words.of_text(changed.replace("es = ", "es = 'x'  # ", 1), name, "yua")[0]
+    assert (again.source, again.state, again.translation) == ("x", "draft", 'Bix "a" beel')
 
 
 def test_review_columns_have_a_name_that_odk_takes():

@@ -12,14 +12,24 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, jsonify, redirect, render_template, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.json.provider import DefaultJSONProvider
 from flask_login import current_user
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
 
 from bot import settings as settings_module
-from bot import wiring
+from bot import wiring, words
 from bot.logs import configure
 from bot.settings import Settings, secret
 from bot.wiring import Parts
@@ -75,11 +85,22 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
+    _follow_words(app, parts)
     app.after_request(_secure)
     app.register_error_handler(OperationalError, _away)
     if os.environ.get("CONSULTA_WORKER") == "1":
         deliver(app, parts)
     return app
+
+
+def _follow_words(app: Flask, parts: Parts) -> None:
+    """Whoever writes is answered in the words that were reviewed last."""
+    follow = words.follower(parts.engine)
+
+    @app.before_request
+    def _before() -> None:
+        if request.blueprint in (hooks.blueprint.name, chat.blueprint.name):
+            follow()
 
 
 def _end_with_the_parent() -> None:

@@ -25,7 +25,7 @@ from bot.channel import File
 from bot.wiring import Parts
 from dialogs import walking
 from dialogs.values import Inbound, Media, in_language
-from storage import answers, chats
+from storage import answers, chats, translating
 from storage.database import reading, writing
 from storage.vault import Vault
 
@@ -47,7 +47,9 @@ def _known() -> None:
 
 @blueprint.get("")
 def page() -> str:
-    return render_template("chat.html", csrf=session["csrf"])
+    with reading(_parts().engine) as db:
+        unreviewed = translating.unreviewed(db)
+    return render_template("chat.html", csrf=session["csrf"], unreviewed=unreviewed)
 
 
 @blueprint.post("/say")

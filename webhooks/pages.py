@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from storage import reports
+from storage import translating
 from storage.database import reading
 from storage.organizers import ROLES, Role
 from webhooks import (
@@ -26,6 +26,7 @@ from webhooks import (
     rights,
     spoken,
     today,
+    translators,
 )
 
 LARGEST_UPLOAD = 8_000_000  # bytes: a questionnaire with its catalogues
@@ -35,6 +36,7 @@ PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("today.page", "Hoy", "today", ROLES),
     ("plan.page", "Plan", "plan", ROLES),
     ("forms.page", "Cuestionarios", "forms", ("organizer", "analyst", "translator")),
+    ("translators.page", "Traducciones", "words", translators.SEE),
     ("participation.page", "Participación", "people", ("organizer", "analyst", "facilitator")),
     ("forums.page", "Foros", "forums", forum_pages.SEE),
     ("messages.page", "Mensajes", "messages", ("organizer",)),
@@ -42,7 +44,17 @@ PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("accounts.page", "Cuentas", "accounts", ("organizer",)),
     ("accounts.log", "Bitácora", "log", ("organizer",)),
 )
-MODULES = (today, plan, questionnaires, participation, forum_acts, messages, rights, accounts)
+MODULES = (
+    today,
+    plan,
+    questionnaires,
+    translators,
+    participation,
+    forum_acts,
+    messages,
+    rights,
+    accounts,
+)
 REFUSALS = {
     403: ("Esta página no es para tu papel", "role"),
     404: ("Aquí no hay nada", "missing"),
@@ -79,7 +91,7 @@ def _frame() -> dict[str, Any]:
 def _unreviewed() -> int:
     """How much of the Maya that people read is a draft: said on every page."""
     with reading(access.parts().engine) as db:
-        return reports.unreviewed(db)
+        return translating.unreviewed(db)
 
 
 def _allow_uploads() -> None:

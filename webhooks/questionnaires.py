@@ -22,7 +22,7 @@ from dialogs import drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
 from dialogs.values import in_language
-from storage import forms, reports
+from storage import forms, reports, translating
 from storage.database import reading, writing
 from webhooks import trial
 from webhooks.access import allowed, note, parts
@@ -94,8 +94,9 @@ def show(name: str, number: int) -> str:
         abort(404)
     script = parts().desk.library.lookup(name, number)
     return render_template(
-        "form.html", version=found, draft="", file="", trial=_trial(script), **_shown(script)
-    )
+        "form.html", version=found, draft="", file="", trial=_trial(script),
+        **{**_shown(script), "drafts": found.drafts},
+    )  # fmt: skip
 
 
 @blueprint.get("/<name>/<int:number>/arbol.svg")
@@ -288,7 +289,9 @@ def publish() -> Response:
         made = forms.publish(
             db, path, parts().clock(), state=state, front=bool(given.get("primero"))
         )
-        note(db, "publicó un cuestionario", f"{made.name}, versión {made.version} ({state})")
+        translating.published(db, made.name)
+        about = f"{made.name}, versión {made.version} ({state}); sin revisar: {made.drafts}"
+        note(db, "publicó un cuestionario", about)
     shutil.rmtree(path.parent, ignore_errors=True)
     flash(f"Publicado: {made.name}, versión {made.version}. "
           "Las conversaciones que ya corrían terminan con su versión.")  # fmt: skip

@@ -1,0 +1,181 @@
+"""The translators' pages: a text is written, reviewed, published; what is a draft is said."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from dialogs import form_texts, phrases, replies, script, tables, translations
+from dialogs.translations import String
+from storage import database, forms, organizers, translating
+from storage.database import reading, writing
+from storage.vault import vault
+from tests.conftest import KEY
+from tests.pages_world import PASSWORD, Pages, address
+from tests.world import settings
+from webhooks import create_app
+
+NOW = datetime(2027, 7, 1, tzinfo=UTC)
+FORMS = Path(script.__file__).parent / "forms"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Pages]:
+    made = Pages(create_app(settings(tmp_path, chat=True)))
+    with writing(made.parts.engine) as db:
+        for role in ("organizer", "translator"):
+            organizers.add(db, address(role), f"{role} Canul", role, PASSWORD, made.parts.clock())
+    yield made
+    phrases.take({})
+    replies.take({})
+    made.parts.engine.dispose()
+
+
+def text(site: Pages, name: str, place: str) -> String:
+    with reading(site.parts.engine) as db:
+        return next(each for each in translating.now(db, name, "yua") if each.place == place)
+
+
+def fields(string: String, said: str, act: str) -> dict[str, str]:
+    return {"lugar": string.place, "marca": translations.mark(string.source), "texto": said,
+            "a": act}  # fmt: skip
+
+
+def test_a_translator_reviews_a_text_and_the_drafts_are_fewer(site):
+    with reading(site.parts.engine) as db:
+        before = translating.unreviewed(db)
+    translator, string = site.as_("translator"), text(site, "consulta", "survey|municipio|label")
+    page = translator.reads("/traducciones/consulta?estado=missing")
+    assert f"Faltan: {page.count(' falta ')}" in page
+    given = fields(string, string.translation, "revisado")
+    assert (
+        translator.sends("/traducciones/consulta", "/traducciones/consulta", **given).status_code
+        == 302
+    )
+    now = text(site, "consulta", string.place)
+    assert (now.state, now.by) == ("reviewed", "translator Canul")
+    assert f"Maya sin revisar: {before - 1} textos" in site.stranger().reads("/chat")
+    assert ("translator@consulta.mx", "revisó una traducción") in site.log()
+
+
+def test_only_who_translates_says_that_a_text_is_reviewed(site):
+    organizer, string = site.as_("organizer"), text(site, "consulta", "survey|municipio|label")
+    sends = organizer.sends("/traducciones/consulta", "/traducciones/consulta",
+                            **fields(string, "Tu'ux?", "revisado"))  # fmt: skip
+    assert sends.status_code == 403
+    organizer.sends("/traducciones/consulta", "/traducciones/consulta",
+                    **fields(string, "Tu'ux?", "borrador"))  # fmt: skip
+    now = text(site, "consulta", string.place)
+    assert (now.translation, now.state) == ("Tu'ux?", "draft")
+
+
+@pytest.mark.parametrize(
+    ("said", "mark", "told"),
+    [
+        ("Folio", None, "Revisa ${folio}: debe estar igual"),
+        ("Folio: ${folio} ${otro}", None, "Revisa ${otro}"),
+        ("Folio: ${folio}", "0" * 12, "El español cambió mientras escribías"),
+    ],
+)
+def test_a_text_that_cannot_be_kept_says_why(site, said, mark, told):
+    string = text(site, "consulta", "survey|gracias|label")
+    given = fields(string, said, "revisado")
+    given = {**given, "marca": mark or given["marca"]}
+    page = site.as_("translator")
+    page.sends("/traducciones/consulta", "/traducciones/consulta", **given)
+    assert told in page.reads("/traducciones/consulta")
+    assert text(site, "consulta", string.place) == string
+
+
+def test_an_edit_reaches_people_with_a_new_version(site):
+    translator, organizer = site.as_("translator"), site.as_("organizer")
+    string = text(site, "consulta", "choices generos|mujer|label")
+    translator.sends("/traducciones/consulta", "/traducciones/consulta",
+                     **fields(string, "Ko'olel", "revisado"))  # fmt: skip
+    with reading(site.parts.engine) as db:
+        assert (forms.newest(db, "consulta"), translating.waiting(db, "consulta")) == (1, 1)
+    page, path = "/traducciones/consulta", "/traducciones/consulta/publicar"
+    organizer.sends(page, path)
+    assert "hay maya sin revisar" in organizer.reads(page)
+    organizer.sends(page, path, borradores="si")
+    with reading(site.parts.engine) as db:
+        assert forms.front(db) == ("consulta", 2)
+        found = forms.load(db, "consulta", 2)
+        assert translating.waiting(db, "consulta") == 0
+    options = {each.name: each.label for each in found.question("sexo_genero").options}
+    assert options["mujer"]["yua"] == "Ko'olel"
+    assert found.pilot
+    assert text(site, "consulta", string.place).state == "reviewed"
+
+
+def test_a_reviewed_phrase_is_said_and_a_reviewed_command_understood_at_once(site):
+    translator = site.as_("translator")
+    skip, help_ = (
+        text(site, "phrases", "phrases|again_short|"),
+        text(site, "commands", "commands|help|"),
+    )
+    draft = fields(skip, "Ma' tin na'atik", "borrador")
+    translator.sends("/traducciones/phrases", "/traducciones/phrases", **draft)
+    assert phrases.say("again_short", "yua") != "Ma' tin na'atik"
+    translator.sends("/traducciones/phrases", "/traducciones/phrases", **{**draft, "a": "revisado"})
+    assert phrases.say("again_short", "yua") == "Ma' tin na'atik"
+    given = fields(help_, "áantaj; áanten; ma'", "revisado")
+    translator.sends("/traducciones/commands", "/traducciones/commands", **given)
+    assert replies.command("Áanten") == "help"
+    assert replies.command("ma'") == "no"  # a word that means something else stays that
+
+
+def test_a_sheet_is_taken_down_filled_in_and_taken_back(site, tmp_path):
+    translator, organizer = site.as_("translator"), site.as_("organizer")
+    (tmp_path / "h.xlsx").write_bytes(translator.opens("/traducciones/consulta/hoja.xlsx").data)
+    first, *rest = translations.read(tmp_path / "h.xlsx")
+    assert first.state == "draft"
+    reviewed = replace(first, state="reviewed", by="Ana Pech", on="2021-07-01")
+    translations.export([reviewed, *rest], tmp_path / "h.xlsx")
+    for visitor, state in ((organizer, "draft"), (translator, "reviewed")):
+        sheet = (io.BytesIO((tmp_path / "h.xlsx").read_bytes()), "h.xlsx")
+        visitor.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=sheet)
+        assert text(site, "consulta", first.place).state == state
+    bad = (io.BytesIO(b"nada"), "h.xlsx")
+    translator.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=bad)
+    assert "La hoja no se puede leer así" in translator.reads("/traducciones/consulta")
+
+
+def test_every_role_that_may_sees_what_is_missing(site):
+    assert "Lo que dice el programa" in site.as_("translator").reads("/traducciones")
+    assert site.as_("translator").opens("/traducciones/nada").status_code == 404
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = database.connect(database_url, vault(KEY))
+    database.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_what_a_new_version_brings_reviewed_stands_and_other_edits_are_kept(engine, tmp_path):
+    sheet = FORMS / "comunidades.md"
+    with writing(engine) as db:
+        forms.publish(db, sheet, NOW)
+        one, two = [each for each in translating.now(db, "comunidades", "yua") if each.translation][
+            :2
+        ]
+        edits = [replace(each, translation="Bey", state="draft") for each in (one, two)]
+        translating.put(db, "comunidades", "yua", edits)
+    newer = [replace(one, translation="Beyo'", state="reviewed", by="Ana", on="2021-07-01")]
+    with writing(engine) as db:
+        book = form_texts.into_form(translating.book(db, "comunidades"), newer, "yua")
+        (tmp_path / sheet.name).write_text(tables.to_markdown(book), encoding="utf-8")
+        (tmp_path / "municipios.csv").write_bytes((FORMS / "municipios.csv").read_bytes())
+        forms.publish(db, tmp_path / sheet.name, NOW)
+        translating.published(db, "comunidades")
+        found = {each.place: each.translation for each in translating.now(db, "comunidades", "yua")}
+        assert (found[one.place], found[two.place]) == ("Beyo'", "Bey")
+        assert translating.waiting(db, "comunidades") == 1
