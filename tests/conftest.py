@@ -13,8 +13,7 @@ from werkzeug.serving import make_server
 
 from storage import database
 from storage.vault import vault
-from tests import databases
-from tests.listening import Ear
+from tests import databases, listening
 from tests.world import World, settings
 from tests.world import world as live
 from webhooks import create_app
@@ -33,12 +32,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_of_a_person_is_logged() -> Iterator[None]:
-    """Whatever is logged in the whole suite, by us or by a library: no token, number or answer."""
-    ear = Ear()
+    """Whatever is logged in the whole suite, by us, by a library, by a process that a test starts
+    or by PostgreSQL: no token, number, name or answer."""
+    ear = listening.Ear()
     logging.getLogger().addHandler(ear)
     yield
     logging.getLogger().removeHandler(ear)
-    assert ear.overheard() == []
+    assert listening.overheard([*ear.lines, *listening.written()]) == []
 
 
 @pytest.fixture(scope="session")

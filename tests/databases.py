@@ -26,6 +26,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import listening
+
 USER = "consulta"
 TEMPLATE = "template_consulta"
 START = 30.0  # seconds; two suffice on a quiet machine
@@ -130,7 +132,8 @@ def _serving(folder: Path) -> Iterator[None]:
     command = [_program("postgres"), "-D", str(folder / "data"), "-k", str(folder)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
-    with (folder / "log").open("wb") as log:
+    listening.follow(folder / "log")
+    with (folder / "log").open("ab") as log:
         options = {**_ordinary(folder), "stdout": log, "stderr": log, "start_new_session": True}
         server = subprocess.Popen(command, **options)
     try:

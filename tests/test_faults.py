@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
-from tests import databases
+from tests import databases, listening
 from tests.faults.judge import judge
 from tests.faults.trial import Given, run
+
+SAID = ("Falta agua en la calle", "Colonia número", "Que arreglen la bomba", "52199900000")
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -16,6 +18,7 @@ def test_whatever_goes_wrong_nobody_is_lost_and_nobody_called_twice(database: st
     if database == "postgresql" and (reason := databases.absent()):
         pytest.skip(reason)
     webs = 2 if database == "postgresql" else 1
+    listening.SECRETS.update(SAID)  # by people whose numbers begin like this
     given = Given(seed=7, people=16, kills=4, database=database, webs=webs, fills=1, skews=2,
                   full_for=1.5, refused=False)  # fmt: skip
     said: list[str] = []

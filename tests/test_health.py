@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from bot import wiring
 from bot.cli import main
 from storage import database
+from tests import listening
 from tests.emulators import telegram as provider
 from tests.world import PATIENCE, World, settings
 from webhooks import create_app
@@ -48,6 +49,7 @@ def test_a_process_whose_delivery_dies_ends_and_is_started_again(tmp_path: Path)
     )  # fmt: skip
     assert ended.returncode == wiring.GAVE_UP
     assert "the delivery has died" in ended.stderr
+    assert listening.overheard(ended.stderr.splitlines()) == []
 
 
 def test_the_figures_say_what_waits_and_what_failed(world: World) -> None:

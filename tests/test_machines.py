@@ -23,6 +23,7 @@ from dialogs.values import Message
 from storage import database, meeting, outbox, schema
 from storage.database import DatabaseError, disposing, reading, writing
 from storage.vault import vault
+from tests import listening
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people
 from tests.emulators.telegram import Telegram
@@ -65,7 +66,7 @@ def machine(command: str, known: dict[str, str], port: int = 0) -> Iterator[subp
     given = {**known, "CONSULTA_PORT": str(port)} if port else known
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.cli", command], env=given, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+        stdout=listening.output(), stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         if port:

@@ -21,7 +21,7 @@ from storage.pacing import MOST_ALIKE, MOST_IN_A_MINUTE
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people, twilio, twilio_people
 from tests.hostile import HOOK, Siege, siege
-from tests.listening import SECRETS, Ear
+from tests.listening import SECRETS, Ear, overheard
 from tests.world import PUBLIC, START, World, settings
 from webhooks import create_app
 from webhooks.app import HSTS, LARGEST_CALL
@@ -56,7 +56,7 @@ def test_whatever_fails_nothing_of_a_person_is_logged(world: World) -> None:
     world.app.test_client().post("/hooks/telegram", json=odd, headers=HOOK)
     logging.getLogger().removeHandler(ear)
     assert len(ear.lines) > 5  # it was said that things failed
-    assert ear.overheard() == []
+    assert overheard(ear.lines) == []
 
 
 def let_pass(world: World) -> None:
@@ -87,7 +87,7 @@ def test_the_ear_would_hear_it(small_world: World) -> None:
     structlog.get_logger().warning("sent", number="9991112233", link="/mis-datos/abcDEF-_1")
     logging.getLogger("aiohttp.client").warning("to 999 111 22 33: %s", small_world.telegram.token)
     logging.getLogger().removeHandler(ear)
-    assert ear.overheard() == []
+    assert overheard(ear.lines) == []
     assert "[number]" in ear.lines[0]
     assert "abcDEF" not in ear.lines[0]
     assert "[token]" in ear.lines[1]

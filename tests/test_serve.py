@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from bot.cli import main
 from storage import database
 from storage.vault import vault
+from tests import listening
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people
 from tests.emulators.telegram import Telegram
@@ -49,6 +50,7 @@ def environment(folder: Path, telegram: Telegram | None = None, **more: str) -> 
         known["CONSULTA_TELEGRAM_TOKEN"] = telegram.token
         known["CONSULTA_TELEGRAM_SECRET"] = SECRET
         known["CONSULTA_TELEGRAM_API"] = telegram.url
+        listening.SECRETS.update((telegram.token, SECRET))
     return known
 
 
@@ -58,7 +60,7 @@ def started(command: str, port: int, known: dict[str, str]) -> Iterator[subproce
     process = subprocess.Popen(
         [CONSULTA, *command.split()],
         env={**known, "CONSULTA_PORT": str(port)},
-        stdout=subprocess.PIPE,
+        stdout=listening.output(),
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
@@ -66,7 +68,7 @@ def started(command: str, port: int, known: dict[str, str]) -> Iterator[subproce
     try:
         until = time.monotonic() + 3 * PATIENCE
         while not answers(port):
-            assert process.poll() is None, process.stdout and process.stdout.read()
+            assert process.poll() is None, listening.written()
             assert time.monotonic() < until, "it does not answer"
             time.sleep(0.05)
         yield process
@@ -78,8 +80,6 @@ def end(process: subprocess.Popen[str], how: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, how)
     process.wait(timeout=3 * PATIENCE)
-    if process.stdout:
-        process.stdout.close()
 
 
 def answers(port: int) -> bool:
@@ -130,7 +130,7 @@ def test_polling_needs_no_public_address(tmp_path: Path, telegram: Telegram) -> 
     process = subprocess.Popen(
         [CONSULTA, "poll"],
         env=environment(tmp_path, telegram),
-        stdout=subprocess.PIPE,
+        stdout=listening.output(),
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,

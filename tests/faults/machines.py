@@ -24,7 +24,7 @@ from random import Random
 
 import psycopg
 
-from tests import databases
+from tests import databases, listening
 
 ROOT = Path(__file__).parents[2]
 DISK = "1g"
@@ -62,6 +62,8 @@ class Machine:
     _killed: bool = False
 
     def start(self) -> None:
+        if not self.starts:
+            listening.follow(self.folder / f"{self.name}.log")
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
