@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,12 +12,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.channel import Broken, Refused, TryLater, Uncertain
 
 CONNECT = timedelta(seconds=5)  # to reach the provider, or to wait for a free connection
 ANSWER = timedelta(seconds=15)  # for the whole of a call; a provider under load needs seconds
 CONNECTIONS = 128  # at once: more than the rate of either provider keeps busy
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands at its end
 
 NOT_SENT = (
     aiohttp.ClientConnectorError,
@@ -36,9 +41,16 @@ class Answer:
 class Pool:
     """Keeps connections open; they belong to the event loop of the first call."""
 
-    def __init__(self, connect: timedelta = CONNECT, answer: timedelta = ANSWER) -> None:
+    def __init__(
+        self,
+        connect: timedelta = CONNECT,
+        answer: timedelta = ANSWER,
+        resolver: Callable[[], AbstractResolver] | None = None,
+    ) -> None:
+        """`resolver` finds names, made in the loop of the first call; the system's own if None."""
         self.connect = connect
         self.answer = answer
+        self.resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(
@@ -74,10 +86,12 @@ class Pool:
 
     def _open(self, url: str) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
+            proxy = _proxy(url)  # which finds the names itself: then its rules hold
+            names = self.resolver() if self.resolver and not proxy else None
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, resolver=names),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                proxy=_proxy(url),
+                proxy=proxy,
             )
         return self._session
 
@@ -88,6 +102,41 @@ class Pool:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+class Outward(AbstractResolver):
+    """Finds names in the world only: one that leads into a network of ours raises Refused.
+
+    What is found is what is connected to, so that a name cannot lead elsewhere a moment later.
+    """
+
+    def __init__(self, names: AbstractResolver | None = None) -> None:
+        self._names = names or aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        try:
+            found = await self._names.resolve(host, port, family)
+        except UnicodeError:  # parts of it are empty or too long
+            raise Refused("the file is at no name that can be") from None
+        if not all(map(in_the_world, (each["host"] for each in found))):
+            raise Refused("the name leads into a network of ours")
+        return found
+
+    async def close(self) -> None:
+        await self._names.close()
+
+
+def in_the_world(address: str) -> bool:
+    """Whether anybody may be reached there: no network of ours, no machine's own, no group."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inside = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+        if found in NAT64:
+            inside = ipaddress.IPv4Address(found.packed[-4:])
+        found = inside or found
+    return found.is_global and not found.is_multicast
 
 
 def _proxy(url: str) -> str | None:

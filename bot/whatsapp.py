@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +19,8 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from twilio.rest.content.v1.content import ContentList  # type: ignore[import-untyped]
 
 from bot import shape
-from bot.channel import File, Gone, Refused, SendError, TryLater, Uncertain, WindowClosed
-from bot.http import Pool
+from bot.channel import Broken, File, Gone, Refused, SendError, TryLater, Uncertain, WindowClosed
+from bot.http import Outward, Pool
 from bot.twilio_http import (
     API,
     UNPRESENTABLE,
@@ -46,6 +45,7 @@ ITEMS, ITEM, DESCRIPTION = 10, 24, 72
 LARGEST_FILE = 16_000_000  # bytes; WhatsApp's own limit for audio
 LONGEST_NAME = 100  # of a place
 SKEW = timedelta(seconds=5)  # Twilio's clock shows whole seconds, and is not ours
+UNSAFE = "the file is not at a safe address"
 HOPS = 3  # redirects from a media URL to where the file lies
 
 
@@ -202,14 +202,17 @@ class WhatsApp:
         callback: str = "",
         api: str = "",
         pool: Pool | None = None,
+        outside: Pool | None = None,
     ) -> None:
         """`menu` is what the button says that opens a list, in each language.
 
         Buttons and lists have to be laid down at Twilio before they are sent. `recall(key)`
         gives what `remember(key, sid)` was told, also after a restart; an empty sid means that
         Twilio did not take them. `callback` is the public URL for what becomes of messages.
+        `outside` fetches files from where Twilio sends us.
         """
         self._pool = pool or Pool()
+        self._outside = outside or Pool(resolver=Outward)
         self._account = account
         self._auth = signed_in(account, token)
         self._api = api.rstrip("/") or API
@@ -367,7 +370,9 @@ class WhatsApp:
         try:
             for hop in range(HOPS + 1):
                 headers = {} if hop else self._auth
-                found = await self._pool.ask("GET", url, headers=headers, largest=LARGEST_FILE)
+                at_twilio = urlsplit(url).hostname == urlsplit(self._api).hostname
+                pool = self._pool if at_twilio else self._outside
+                found = await pool.ask("GET", url, headers=headers, largest=LARGEST_FILE)
                 if found.status == 200:
                     return found.body
                 if hop and found.status == 401:  # it is not Twilio who does not know us
@@ -377,10 +382,15 @@ class WhatsApp:
                 url = _onward(url, found.headers.get("Location", ""))
         except Uncertain as error:  # asking twice does no harm
             raise TryLater(error.reason, error.code) from None
+        except Broken:
+            if at_twilio:
+                raise
+            raise Refused(UNSAFE) from None  # what is wrong elsewhere is no fault of Twilio's
         raise Refused("the file is redirected in a circle")
 
     async def close(self) -> None:
         await self._pool.close()
+        await self._outside.close()
 
 
 def _onward(url: str, location: str) -> str:
@@ -389,21 +399,20 @@ def _onward(url: str, location: str) -> str:
         onward = urljoin(url, location)
         there, here = urlsplit(onward), urlsplit(url)
         outside = there.hostname == here.hostname or _public(there.hostname or "")
-        safe = outside and there.scheme in ("https", here.scheme)
+        safe = outside and there.scheme in ("https", here.scheme) and there.port != 0
     except ValueError:
         safe = False
     if not safe:
-        raise Refused("the file is not at a safe address")
+        raise Refused(UNSAFE)
     return onward
 
 
 def _public(host: str) -> bool:
-    """Whether this is a name in the world: an address or a bare name may be one of our own."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return "." in host.rstrip(".") and not host.endswith((".local", ".internal", ".localhost"))
-    return False
+    """Whether this is a name in the world: an address, in any notation, or a bare name may be one
+    of our own. Where the name leads is looked at when it is found (bot.http.Outward)."""
+    _, dot, last = host.rstrip(".").rpartition(".")
+    number = ":" in host or last[:1].isdigit()
+    return bool(dot) and not number and last not in ("local", "internal", "localhost")
 
 
 def _sid(given: Any) -> str:
