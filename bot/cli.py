@@ -19,6 +19,7 @@ from bot import demo as samples
 from bot import poll as polling
 from bot import rotating, serving, terminal, wiring
 from bot import settings as settings_module
+from bot.cli_census import census
 from bot.cli_data import export, person, report
 from bot.cli_errors import Failure, Faulty, told
 from bot.cli_facilitators import facilitator
@@ -279,6 +280,7 @@ main.add_command(report)
 main.add_command(status)
 main.add_command(person)
 main.add_command(notice)
+main.add_command(census)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,16 @@ from dialogs.asking import Library
 from dialogs.script import Question, Script
 from dialogs.values import in_language
 from storage import exports, translating
+from storage.reports import SMALLEST, few
 
 HERE = ZoneInfo("America/Merida")
-SMALLEST = 5  # people: fewer could be recognised, and are not told apart
+CHANNELS = {  # as people know them
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
+    "chat": "Chat local",
+    "facilitator": "Con facilitador o facilitadora",
+    "import": "Capturado después",
+}
 NOTE = (
     "Una encuesta por chat no es una consulta previa, libre e informada a pueblos indígenas. "
     f"Los grupos de menos de {SMALLEST} personas no se muestran por separado."
@@ -83,10 +90,13 @@ def _form(script: Script, tally: Tally, passes: Counter[tuple[str, str]]) -> Ite
         f"{states['completed']} personas terminaron, {states['started']} empezaron y no han "
         f"terminado, {states['refused']} prefirieron no participar."
     )
-    by_channel = ", ".join(f"{name}: {_few(len(who))}" for name, who in tally.channels.items())
+    channels = {name: len(who) for name, who in tally.channels.items()}
+    by_channel = ", ".join(
+        f"{CHANNELS.get(name, name)}: {n}" for name, n in _told(channels).items()
+    )
     yield f"Por canal: {by_channel or 'nadie todavía'}."
     told = {"es": "en español", "yua": "en maya", "": "sin lengua reconocible"}
-    said = ", ".join(f"{_few(count)} {told[code]}" for code, count in tally.languages.items())
+    said = ", ".join(f"{n} {told[code]}" for code, n in _told(tally.languages).items())
     yield f"Respuestas: {said or 'ninguna todavía'}."
     for question in script.questions:
         if question.asked and question.name in tally.people:
@@ -101,13 +111,23 @@ def _question(question: Question, tally: Tally) -> Iterator[str]:
         return
     labels = {option.name: in_language(option.label, "es") for option in question.options}
     yield from ("", "| respuesta | personas | % |", "|---|---|---|")
-    for name, count in tally.chosen[question.name].most_common():
-        share = f"{100 * count / answered:.0f}" if count >= SMALLEST else "–"
-        yield f"| {labels.get(name, name)} | {_few(count)} | {share} |"
+    chosen = tally.chosen[question.name]
+    shown = _told(chosen)
+    for name, count in chosen.most_common():
+        share = f"{100 * count / answered:.0f}" if shown[name] == str(count) else "–"
+        yield f"| {labels.get(name, name)} | {shown[name]} | {share} |"
 
 
-def _few(count: int) -> str:
-    return str(count) if count == 0 or count >= SMALLEST else f"menos de {SMALLEST}"
+def _told(counts: Mapping[str, int]) -> dict[str, str]:
+    """Numbers of people, but those that could give somebody away."""
+    hidden = few(counts)
+    return {name: _few(n, hidden=name in hidden) for name, n in counts.items()}
+
+
+def _few(count: int, *, hidden: bool | None = None) -> str:
+    if not (0 < count < SMALLEST if hidden is None else hidden):
+        return str(count)
+    return f"menos de {SMALLEST}" if count < SMALLEST else f"{SMALLEST} o más"
 
 
 def _html(lines: list[str]) -> str:

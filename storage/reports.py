@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Float,
@@ -17,8 +19,11 @@ from sqlalchemy import (
     cast,
     distinct,
     func,
+    literal,
     literal_column,
     select,
+    true,
+    union_all,
 )
 
 from storage import schema, troubles
@@ -40,7 +45,7 @@ class Scope:
     form: str
     versions: tuple[int, ...]
     pilot: bool
-    only: Mapping[str, str] = field(default_factory=dict)  # of NARROWING: those alone
+    only: Mapping[str, str] = field(default_factory=dict)  # of COLUMNS: those alone
     since: datetime | None = None  # began at or after this moment
 
     @property
@@ -76,6 +81,7 @@ class Group:
     completed: int
     refused: int
     broke_off: int
+    whole: int  # began, whether or not they are of those alone that the scope is narrowed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +107,37 @@ def scope(db: Connection, form: str) -> Scope | None:
     return Scope(form, versions, pilot)
 
 
-NARROWING = ("channel", "language", "came_by")
-
-
 def _inside(given: Scope) -> ColumnElement[bool]:
     """The passes that count. Who somebody is stands with the person: those are looked up."""
+    tests = [_whole(given)]
+    theirs: list[ColumnElement[bool]] = []
+    for name, value in given.only.items():
+        (tests if name == "channel" else theirs).append(_is(name, value))
+    if theirs:
+        tests.append(responses.c.person_id.in_(select(people.c.id).where(*theirs)))
+    return and_(*tests)
+
+
+def _whole(given: Scope) -> ColumnElement[bool]:
+    """The passes that would count if the scope were not narrowed to some people."""
     tests = [responses.c.form == given.form, responses.c.version.in_(given.versions)]
     if given.since:
         tests.append(responses.c.started_at >= given.since)
-    if "channel" in given.only:
-        tests.append(responses.c.mode == given.only["channel"])
-    told = {name: value for name, value in given.only.items() if name != "channel"}
-    if told:
-        theirs = [func.coalesce(COLUMNS[name], "") == value for name, value in told.items()]
-        tests.append(responses.c.person_id.in_(select(people.c.id).where(*theirs)))
     return and_(*tests)
+
+
+def _is(name: str, value: str) -> ColumnElement[bool]:
+    column = COLUMNS[name]
+    return column == value if value else func.coalesce(column, "") == ""
+
+
+def few(counts: Mapping[str, int]) -> frozenset[str]:
+    """Which of these groups are not told with their number: whoever belongs to one of fewer than
+    SMALLEST could be recognised. One alone would follow from the sum, so the next goes with it.
+    """
+    some = sorted((count, name) for name, count in counts.items() if count)
+    small = [name for count, name in some if count < SMALLEST]
+    return frozenset(name for _, name in some[:2]) if len(small) == 1 else frozenset(small)
 
 
 def _standing() -> ColumnElement[bool]:
@@ -162,29 +184,43 @@ COLUMNS: Mapping[str, ColumnElement[Any]] = {
 def by(db: Connection, given: Scope, now: datetime, *columns: str) -> dict[str, list[Group]]:
     """Everybody who began, by each of these columns of COLUMNS; the largest groups first.
 
-    One pass over the people serves them all: they are counted by all columns at once.
+    "age gender" counts by both at once: its keys are both, a space between. One pass over the
+    people serves all; also those of whom the scope is not are counted, as `whole`.
     """
-    keys = [COLUMNS[name] for name in columns]
+    names = dict.fromkeys(name for column in columns for name in column.split())
     outcome = case(
         (responses.c.state != "started", responses.c.state),
         (people.c.heard_at < now - QUIET, "broke_off"),
         else_="started",
-    ).label("outcome")
-    inner = (
-        select(*keys, outcome)
-        .select_from(responses.join(people, people.c.id == responses.c.person_id))
-        .where(_inside(given))
-        .subquery()
     )
-    statement = select(*inner.c, func.count()).group_by(*inner.c)
+    part = and_(true(), *(_is(name, value) for name, value in given.only.items()))
+    each = (
+        select(
+            *(func.coalesce(COLUMNS[name], "").label(name) for name in names),
+            outcome.label("outcome"),
+            case((part, 1), else_=0).label("part"),
+        )
+        .select_from(responses.join(people, people.c.id == responses.c.person_id))
+        .where(_whole(given))
+        .cte("each")
+    )
     found: dict[str, dict[str, list[int]]] = {name: {} for name in columns}
-    for *values_, ended, count in db.execute(statement):
-        for name, value in zip(columns, values_, strict=True):
-            tally = found[name].setdefault(value or "", [0, 0, 0, 0])
-            tally[0] += count
-            for place, state in enumerate(("completed", "refused", "broke_off"), 1):
-                tally[place] += count * (ended == state)
+    for column, key, ended, whole, count in db.execute(
+        union_all(*(_counts_by(each, column) for column in columns))
+    ):
+        tally = found[column].setdefault(key, [0, 0, 0, 0, 0])
+        tally[0] += count
+        tally[4] += whole
+        for place, state in enumerate(("completed", "refused", "broke_off"), 1):
+            tally[place] += count * (ended == state)
     return {name: _largest_first(tallies) for name, tallies in found.items()}
+
+
+def _counts_by(each: CTE, column: str) -> Select[Any]:
+    keys: list[ColumnElement[Any]] = [each.c[name] for name in column.split()]
+    key = reduce(lambda one, other: one + " " + other, keys)
+    counts = func.count(), func.sum(each.c.part)
+    return select(literal(column), key, each.c.outcome, *counts).group_by(*keys, each.c.outcome)
 
 
 def called(db: Connection) -> Called:

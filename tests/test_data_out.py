@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import openpyxl
 import pytest
 from click.testing import CliRunner
 
+import dialogs.forms
+from bot import report
 from bot.cli import main
+from dialogs.script import read
 from storage import forms
 from storage.database import writing
 from tests.emulators import telegram_people
@@ -130,6 +134,18 @@ def test_the_report_counts_and_shows_no_few(answered: World, tmp_path: Path, end
     assert "1 prefirieron no participar" in written
     assert "menos de 5" in written
     assert "HYPERLINK" not in written
+
+
+def test_in_the_report_no_small_number_follows_from_the_others() -> None:
+    question = read(Path(dialogs.forms.__path__[0]) / "consulta.md").question("participo")
+    names = [option.name for option in question.options]
+    counts = dict(zip(names, (12, 6, 2), strict=False))
+    tally = report.Tally(chosen={question.name: Counter(counts)},
+                         people={question.name: {str(n) for n in range(20)}})  # fmt: skip
+    lines = list(report._question(question, tally))
+    assert lines[3] == "Contestaron 20 personas."
+    numbers = [line.split(" | ")[1:] for line in lines if line.startswith("| ")][1:]
+    assert numbers == [["12", "60 |"], ["5 o más", "– |"], ["menos de 5", "– |"]]
 
 
 @pytest.mark.parametrize("name", ["csv", "xlsx", "json", "frictionless", "floip"])

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from importlib import resources
 from pathlib import Path
 
 import pyotp
@@ -17,7 +16,7 @@ from sqlalchemy import func, select
 from storage import forms, forums, organizers, plan, reports, schema, translating
 from storage.database import reading, writing
 from tests.pages_world import PASSWORD, Pages, address, pages, words
-from webhooks import census, workdays
+from webhooks import census, spoken, workdays
 from webhooks.pages import MODULES, PAGES
 
 PATHS = {
@@ -487,6 +486,34 @@ def test_a_part_with_too_few_people_is_not_shown(site):
     assert "Dónde falta gente" not in found
 
 
+def test_who_is_one_of_few_is_not_told_apart_question_by_question(site):
+    analyst, now = site.as_("analyst"), site.parts.clock()
+    with reading(site.parts.engine) as db:
+        whole = reports.scope(db, "consulta")
+        ways = [group.key for group in reports.by(db, whole, now, "came_by")["came_by"]
+                if group.begun >= reports.SMALLEST]  # fmt: skip
+        way = next(way for way in ways if _has_few(db, replace(whole, only={"came_by": way})))
+    shown = analyst.opens(f"/participacion/preguntas?via={way or '-'}").text
+    numbers = re.findall(r'data-label="Contestaron">([^<]+)<', shown)
+    assert "menos de 5" in numbers
+    assert not {"1", "2", "3", "4"} & set(numbers)
+    left = re.findall(r'data-label="Se fueron después">([^<]+?) ?<', shown)
+    assert not {"1", "2", "3", "4"} & set(left)
+    nobody = analyst.reads("/participacion/preguntas?canal=import")
+    assert "Son menos de 5 personas" in nobody
+
+
+def _has_few(db, scope):
+    return any(0 < count < reports.SMALLEST for count in reports.answered(db, scope).values())
+
+
+def test_a_number_that_follows_from_the_others_is_not_told_either():
+    assert reports.few({"a": 12, "b": 6, "c": 2, "d": 0}) == {"b", "c"}
+    assert reports.few({"a": 12, "b": 1, "c": 2}) == {"b", "c"}
+    assert reports.few({"a": 12, "b": 6}) == frozenset()
+    assert (spoken.some(6, hidden=True), spoken.some(2)) == ("5 o más", "menos de 5")
+
+
 def test_what_is_missing_never_gives_a_small_count_away():
     town = census.towns()[0]
     assert census.Compared(town, 3, 8.0).missing_told == "4 o más"
@@ -505,26 +532,6 @@ def test_those_invited_to_forums_are_counted_once_each_whatever_the_database(
     assert found.invited == 5  # two thirds of the sample
     assert found.invited >= found.reached >= found.attended
     assert "Participación" in shown
-
-
-def test_the_ages_of_the_census_stand_in_the_questionnaire(fresh):
-    told = "Sin comparar todavía"
-    assert told in fresh.as_("analyst").reads("/participacion")
-    sheet = resources.files("dialogs.forms").joinpath("consulta.md").read_text("utf-8")
-    head = sheet.index("| choices")
-    row = next(line for line in sheet[head:].splitlines() if "list_name" in line)
-    sheet = sheet.replace(row, row + " census |").replace(
-        "| | edades | 18_29 | 18 a 29 | | |", "| | edades | 18_29 | 18 a 29 | | | 27.5 |"
-    )
-    file = fresh.parts.settings.data / "consulta.md"
-    file.write_text(sheet, encoding="utf-8")
-    shipped = resources.files("dialogs.forms").joinpath("municipios.csv")
-    (file.parent / "municipios.csv").write_bytes(shipped.read_bytes())
-    with writing(fresh.parts.engine) as db:
-        forms.publish(db, file, fresh.parts.clock(), state="pilot", front=True)
-    shown = fresh.as_("analyst").reads("/participacion")
-    assert "Censo: 28 %" in shown
-    assert told not in shown
 
 
 # a questionnaire tried beside its tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -14,7 +14,9 @@ from webhooks import pictures
 STEPS = (0.5, 0.8, 1.25, 2.0)  # of what was expected: where one colour gives way to the next
 ENOUGH = 0.8  # of what was expected; below, somebody should go there
 NEXT = 8  # municipalities to go to, at most
-LARGEST_NAMED = ("31050", "31102", "31096", "31079", "31059", "31089", "31019")
+NAMED = 10  # municipalities whose names are on the map, at most: the largest that find room
+WIDE, PHONE = 12.5, 23.0  # the size of a name there, in the map's own units (pages.css)
+GLYPH = 0.58  # of the size: how wide a letter is, about
 MAYA_SPOKEN = 0.4  # from this share on, whoever goes there should speak Maya
 
 
@@ -108,6 +110,9 @@ def next_places(found: Sequence[Compared]) -> list[Compared]:
     return sorted(below, key=lambda each: (-each.missing, each.town.name))[:NEXT]
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A municipality on the map."""
@@ -116,7 +121,12 @@ class Spot:
     x: float
     y: float
     radius: float
-    named: bool
+    label: str = ""  # "wide": its name fits on a wide screen; "both": on a phone, too
+
+    @property
+    def foot(self) -> float:
+        """Where its name stands: above the circle."""
+        return self.y - self.radius - 5
 
 
 def spots(found: Sequence[Compared]) -> list[Spot]:
@@ -124,12 +134,32 @@ def spots(found: Sequence[Compared]) -> list[Spot]:
     at = pictures.projection([(each.town.lat, each.town.lon) for each in found])
     most = max((each.count for each in found), default=0)
     drawn = [
-        Spot(
-            each,
-            *at(each.town.lat, each.town.lon),
-            pictures.radius(each.count, most),
-            each.town.code in LARGEST_NAMED,
-        )
+        Spot(each, *at(each.town.lat, each.town.lon), pictures.radius(each.count, most))
         for each in found
     ]
-    return sorted(drawn, key=lambda spot: -spot.radius)
+    wide, phone = _named(drawn, WIDE), _named(drawn, PHONE)
+    named = [
+        replace(spot, label="both" if spot.place.town.code in phone else "wide")
+        if spot.place.town.code in wide
+        else spot
+        for spot in drawn
+    ]
+    return sorted(named, key=lambda spot: -spot.radius)
+
+
+def _named(drawn: Sequence[Spot], size: float) -> set[str]:
+    """The most populous municipalities whose names, of this size, do not lie on each other."""
+    taken: list[Box] = []
+    found: set[str] = set()
+    for spot in sorted(drawn, key=lambda spot: -spot.place.town.population)[: 2 * NAMED]:
+        half = GLYPH * size * len(spot.place.town.name) / 2
+        box = spot.x - half, spot.foot - size, spot.x + half, spot.foot
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= pictures.MAP_WIDTH
+        if inside and len(found) < NAMED and not any(_meet(box, other) for other in taken):
+            taken.append(box)
+            found.add(spot.place.town.code)
+    return found
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

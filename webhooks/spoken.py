@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from storage.reports import SMALLEST
+
 HERE = ZoneInfo("America/Merida")
 MONTHS = ("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto",
           "septiembre", "octubre", "noviembre", "diciembre")  # fmt: skip
@@ -26,6 +28,7 @@ def install(app: Flask) -> None:
     app.template_filter("short_day")(short_day)
     app.template_filter("span")(span)
     app.template_filter("rate")(rate)
+    app.template_filter("some")(some)
     app.template_filter("many")(many)
     app.template_filter("why")(why)
 
@@ -37,6 +40,13 @@ def local(at: datetime) -> datetime:
 def number(value: float) -> str:
     """1234567 → 1,234,567, as Mexico writes it."""
     return f"{value:,.0f}"
+
+
+def some(count: int, *, hidden: bool | None = None) -> str:
+    """A number of people, if nobody can be recognised by it; `hidden` as reports.few says."""
+    if not (0 < count < SMALLEST if hidden is None else hidden):
+        return number(count)
+    return f"menos de {SMALLEST}" if count < SMALLEST else f"{SMALLEST} o más"
 
 
 def share(part: float, whole: float) -> str:
