@@ -283,7 +283,7 @@ def test_participation_shows_who_is_missing(open_, tmp_path):
 def test_uncertain_messages_are_looked_at_and_left(open_, tmp_path):
     page = open_(WIDE)
     page.goto("/mensajes")
-    picture(page, "mensajes", tmp_path)
+    picture(page, "mensajes", tmp_path, height=620)
     group = page.locator("#inciertos li").first
     group.get_by_role("button", name="Ver").click()
     page.get_by_text("Verlos quedó anotado").wait_for()
