@@ -40,6 +40,7 @@ from dialogs.values import Inbound, Media, Message, Receipt
 from storage import answers, outbox, pacing, people, receipts, schema
 from storage.database import vault_of, writing
 from storage.people import Person
+from storage.together import Together
 
 log = structlog.get_logger()
 
@@ -56,21 +57,32 @@ class Desk:
     library: Library
     front: Callable[[], tuple[str, int]]  # the questionnaire that begins for a newcomer
     rng: Random
+    together: Together
 
 
-def receive(desk: Desk, inbound: Inbound) -> Outcome:
+def receive(
+    desk: Desk, inbound: Inbound, also: Callable[[Connection], None] = lambda _db: None
+) -> Outcome:
     """Take a message in: keep the answer and queue the reply, or keep the message if we fail.
 
-    Raises OperationalError when the database is away: the provider has to repeat the call.
+    `also` is written with it, once. Raises OperationalError when the database is away: the
+    provider has to repeat the call.
     """
+
+    def take(db: Connection) -> Outcome:
+        outcome = _take(db, desk, inbound)
+        if outcome != "repeated":
+            also(db)
+        return outcome
+
     try:
-        with writing(desk.engine) as db:
-            return _take(db, desk, inbound)
+        return desk.together.write(take, inbound.identity)
     except OperationalError:
         raise
     except Exception as error:
         log.exception("message not processed", channel=inbound.channel, id=inbound.id)
         with writing(desk.engine) as db:
+            also(db)
             return _keep_for_later(db, desk, inbound, error)
 
 
@@ -300,5 +312,4 @@ def rerun(desk: Desk, inbox_id: int, now: datetime) -> Outcome:
 
 def told(desk: Desk, receipt: Receipt) -> bool:
     """What the provider says later of a message; False if we know of no such message."""
-    with writing(desk.engine) as db:
-        return outcomes.told(db, receipt)
+    return desk.together.write(lambda db: outcomes.told(db, receipt), receipt.provider_id)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -48,6 +51,7 @@ SECOND = 1.03  # and what is counted as one: a message may be quicker than the o
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 
+Note = TypeVar("Note")
 Settle = Callable[[Connection, datetime], None]
 Taken = tuple[int, str, datetime]  # our id, the provider's, when
 
@@ -121,8 +125,10 @@ class Post:
     clock: Callable[[], datetime]
     bell: Bell
     library: Library = field(default_factory=lambda: Library(_no_script))
-    settled: list[Settle] = field(default_factory=list)  # to be written with the next claim
-    taken: list[Taken] = field(default_factory=list)  # sent: written with the next claim, at once
+    settled: deque[Settle] = field(default_factory=deque)  # to be written with the next claim
+    taken: deque[Taken] = field(default_factory=deque)  # sent: written with the next claim, at once
+    turn: threading.Lock = field(default_factory=threading.Lock)  # one claim at a time
+    loop: asyncio.AbstractEventLoop | None = None  # while this process delivers
     running: set[asyncio.Task[None]] = field(default_factory=set)
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
@@ -163,6 +169,7 @@ class Round:
 async def work(post: Post, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then finish what is on its way."""
     post.bell.hang()
+    post.loop = asyncio.get_running_loop()
     while not stop.is_set():
         began = post.beat = time.monotonic()
         wait = await _round(post)
@@ -170,6 +177,9 @@ async def work(post: Post, stop: asyncio.Event) -> None:
         rest = BREATH.total_seconds() - (time.monotonic() - began)
         if rest > 0 and len(post.running) >= BUSY:
             await asyncio.sleep(rest)
+    with post.turn:
+        post.loop = None  # from now on answers are queued, for others or for later
+    await asyncio.sleep(0)  # what was leased until now begins
     if post.running:
         await asyncio.wait(post.running, timeout=outbox.LEASE.total_seconds())
     await _round(post, last=True)
@@ -177,32 +187,82 @@ async def work(post: Post, stop: asyncio.Event) -> None:
 
 async def _round(post: Post, *, last: bool = False) -> timedelta:
     """Write what became of the last letters and send the next. Whatever happens, go on."""
-    taken, settled = post.taken, post.settled
-    post.taken, post.settled = [], []
     try:
-        found = await asyncio.to_thread(_write_and_claim, post, taken, settled, last=last)
+        found = await asyncio.to_thread(_write_and_claim, post, last=last)
     except OperationalError as error:
         log.warning("the database is away; trying again", error=type(error.orig).__name__)
-        post.taken, post.settled = taken + post.taken, settled + post.settled
         return IDLE
     except Exception:
         log.exception("a round of the delivery failed")
-        post.taken, post.settled = taken + post.taken, post.settled
         return IDLE
-    for ready in found.ready:
-        _start(post, _deliver(post, ready))
+    _begin(post, found.ready)
     for file in found.files:
         _start(post, _fetch(post, file))
     return found.wait
 
 
-def _write_and_claim(
-    post: Post, taken: Sequence[Taken], settled: Sequence[Settle], *, last: bool
-) -> Round:
+def _begin(post: Post, ready: Sequence[Ready]) -> None:
+    for each in ready:
+        _start(post, _deliver(post, each))
+
+
+@contextmanager
+def along(post: Post) -> Iterator[Connection]:
+    """A transaction in which people's messages are taken in.
+
+    If this process delivers, the answers are leased in it, and go out as soon as it is written.
+    """
+    ready: list[Ready] = []
+    with post.turn, _taking(post.taken) as taken, writing(post.engine) as db:
+        yield db
+        if loop := post.loop:
+            ready = _answers(db, post, taken)
+    if loop and ready:
+        loop.call_soon_threadsafe(_begin, post, ready)
+    else:
+        post.bell.ring()
+
+
+def _answers(db: Connection, post: Post, taken: list[Taken]) -> list[Ready]:
+    """The answers that can go out at once. A fault here is not one of who wrote."""
+    now, ready = post.clock(), []
+    try:
+        with db.begin_nested():
+            outbox.sent_many(db, taken)
+            for name in outbox.answering(db):
+                if name in post.channels:
+                    ready += _claim(db, post, name, now, IN_FLIGHT - len(post.running), calls=0)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("the answers could not be leased")
+        post.taken.extendleft(reversed(taken))
+        taken.clear()
+        return []
+    return ready
+
+
+@contextmanager
+def _taking(notes: deque[Note], back: type[BaseException] = BaseException) -> Iterator[list[Note]]:
+    """What was noted until now; put back if it could not be written, for a reason like this."""
+    found = [notes.popleft() for _ in range(len(notes))]
+    try:
+        yield found
+    except back:
+        notes.extendleft(reversed(found))
+        raise
+
+
+def _write_and_claim(post: Post, *, last: bool) -> Round:
     """One transaction: what became of the last letters, and the lease of the next."""
     now = post.clock()
     ready: list[Ready] = []
-    with writing(post.engine) as db:
+    with (
+        post.turn,
+        _taking(post.taken) as taken,
+        _taking(post.settled, OperationalError) as settled,
+        writing(post.engine) as db,
+    ):
         outbox.sent_many(db, taken)
         for settle in settled:
             settle(db, now)
@@ -223,14 +283,17 @@ def _until(due: datetime | None, now: datetime) -> timedelta:
     return min(max(due - now, SOON), IDLE)  # due already, but waiting for an earlier one or a slot
 
 
-def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> list[Ready]:
-    """The channel's next letters, each with the moment from which it may go out."""
+def _claim(
+    db: Connection, post: Post, name: str, now: datetime, room: int, calls: int | None = None
+) -> list[Ready]:
+    """The channel's next letters, each with the moment from which it may go out; at most `calls`
+    of what calls many."""
     if room <= 0:
         return []
-    calls, quiet = room, timing.quiet(now)
+    calls, quiet = room if calls is None else calls, timing.quiet(now)
     rate = post.rates.get(name)
     if rate is None:
-        letters = outbox.claim(db, (name,), now, room, quiet=quiet, by=post.number)
+        letters = outbox.claim(db, (name,), now, room, calls, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     post.paces.setdefault(name, Pace())
     slots = senders.free(db, name, now, rate, room)

@@ -8,7 +8,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import resources
 from itertools import islice
@@ -89,7 +89,7 @@ def open_account(parts: Parts, password: str) -> None:
 def fill(parts: Parts, count: int, seed: int = 7, pause: timedelta = timedelta(0)) -> None:
     """Let so many people answer, each in a transaction of their own; then some trouble."""
     rng = Random(seed)  # noqa: S311  # dice, not a secret
-    desk = Desk(parts.engine, parts.desk.library, parts.desk.front, rng)
+    desk = replace(parts.desk, rng=rng)
     words = _words()
     for sample in _samples(count, rng, words, parts.clock()):
         with writing(parts.engine) as db:

@@ -33,8 +33,8 @@ async def _poll(parts: Parts, *, take_over: bool) -> None:
             except ValueError as error:
                 log.warning("unreadable update", error=where(error))
                 continue
-            if inbound is not None and conversation.receive(parts.desk, inbound) != "repeated":
-                parts.bell.ring()
+            if inbound is not None:
+                conversation.receive(parts.desk, inbound)
     finally:
         await bot.close()
 

@@ -76,7 +76,7 @@ def _say(person: Person, phrase: str, **values: object) -> Message:
 
 def _asked(db: Connection, person: Person, inbound: Inbound) -> Message | None:
     """WhatsApp asked whether the invitation is wanted. Yes brings it: nothing else is said."""
-    letter_id = outbox.asked(db, person.id)
+    letter_id = outbox.asked(db, person.id) if person.called else None
     if letter_id is None:
         return None
     meant = replies.command(inbound.text) if inbound.kind in ("text", "button") else ""
@@ -155,7 +155,7 @@ def _folio(talk: Talk) -> str:
 
 def _written(db: Connection, here: Here, person: Person) -> Here:
     """Words that answer an invitation: clearly so, or because nothing else was asked since."""
-    last = invitations.last_to(db, person.id, here.inbound.at)
+    last = invitations.last_to(db, person.id, here.inbound.at) if person.called else None
     if last is None:
         return here
     option = _meant(db, here, last.forum_id)

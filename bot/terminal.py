@@ -49,7 +49,7 @@ def _desk(folder: Path, form: Path | None) -> Desk:
     if form is not None:
         with database.writing(engine) as db:
             forms.publish(db, form, now(), front=True)
-    return Desk(engine, wiring.library(engine, settings), wiring.front(engine), SystemRandom())
+    return wiring.desk(engine, settings, SystemRandom())
 
 
 def _lines() -> Iterator[str]:

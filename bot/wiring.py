@@ -34,6 +34,7 @@ from dialogs.script import Script
 from dialogs.values import Message, message_to_json
 from storage import chats, database, forms, meeting, notices, outbox, retention, schema
 from storage.people import insert_or_nothing
+from storage.together import Together
 from storage.vault import vault
 
 FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
@@ -75,7 +76,6 @@ def build(
     clock = clock or clock_of(engine)
     erasure.enforce(engine, settings.data, clock())
     bell = Bell(meeting.Knocker(engine).knock) if shared else Bell()
-    desk = Desk(engine, library(engine, settings), front(engine), rng or SystemRandom())
     post = Post(
         engine=engine,
         channels=_channels(settings, engine) if channels is None else channels,
@@ -83,17 +83,25 @@ def build(
         media=settings.data / "media",
         clock=clock,
         bell=bell,
-        library=desk.library,
+        library=library(engine, settings),
         words=invitations.Words(settings.whatsapp_template),
         flights=Flights(settings.data / "flights"),
     )
     words.take(engine)
+    together = Together(lambda: delivery.along(post))
+    desk = Desk(engine, post.library, front(engine), rng or SystemRandom(), together)
     return Parts(settings, engine, desk, post, bell, clock)
 
 
 def clock_of(engine: Engine) -> Callable[[], datetime]:
     """The time by which everybody goes who shares this database."""
     return meeting.Clock(engine) if engine.dialect.name == "postgresql" else delivery.now
+
+
+def desk(engine: Engine, settings: Settings, rng: Random) -> Desk:
+    """Where messages are taken in without anybody who delivers: the answers are only queued."""
+    together = Together(lambda: database.writing(engine))
+    return Desk(engine, library(engine, settings), front(engine), rng, together)
 
 
 def open_database(settings: Settings) -> Engine:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -400,27 +401,30 @@ def last_to(db: Connection, person_id: int, now: datetime) -> Row[Any] | None:
 
     With `last`: whether nothing else has been said to them since.
     """
-    forums, other = schema.forums, outbox.alias("other")
-    at = func.coalesce(outbox.c.sent_at, outbox.c.attempted_at)
-    since = and_(
-        other.c.person_id == person_id,
-        other.c.id != outbox.c.id,
-        other.c.state != "skipped",
-        or_(other.c.sent_at > at, and_(other.c.sent_at.is_(None), other.c.attempted_at > at)),
+    return db.execute(LAST_TO, {"person": person_id, "now": now}).one_or_none()
+
+
+_other = outbox.alias("other")
+_at = func.coalesce(outbox.c.sent_at, outbox.c.attempted_at)
+_said_since = exists().where(
+    _other.c.person_id == outbox.c.person_id,
+    _other.c.id != outbox.c.id,
+    _other.c.state != "skipped",
+    or_(_other.c.sent_at > _at, and_(_other.c.sent_at.is_(None), _other.c.attempted_at > _at)),
+)
+LAST_TO = (
+    select(invitations.c.forum_id, rsvps.c.answer, (~_said_since).label("last"))
+    .select_from(outbox)
+    .join(invitations, invitations.c.id == outbox.c.invitation_id)
+    .join(schema.forums, schema.forums.c.id == invitations.c.forum_id)
+    .outerjoin(
+        rsvps,
+        and_(rsvps.c.forum_id == schema.forums.c.id, rsvps.c.person_id == outbox.c.person_id),
     )
-    statement = (
-        select(invitations.c.forum_id, rsvps.c.answer, (~exists().where(since)).label("last"))
-        .select_from(outbox)
-        .join(invitations, invitations.c.id == outbox.c.invitation_id)
-        .join(forums, forums.c.id == invitations.c.forum_id)
-        .outerjoin(
-            rsvps, and_(rsvps.c.forum_id == forums.c.id, rsvps.c.person_id == outbox.c.person_id)
-        )
-        .where(outbox.c.person_id == person_id, invitations.c.purpose.in_(ANSWERABLE))
-        .where(outbox.c.state.in_(("leased", "sent", "delivered", "read", "uncertain")))
-        .where(forums.c.ends_at > now, forums.c.state == "planned")
-        .where(at.is_not(None))  # leased but not handed over: nobody can have answered it
-        .order_by(at.desc(), outbox.c.id.desc())
-        .limit(1)
-    )
-    return db.execute(statement).one_or_none()
+    .where(outbox.c.person_id == bindparam("person"), invitations.c.purpose.in_(ANSWERABLE))
+    .where(outbox.c.state.in_(("leased", "sent", "delivered", "read", "uncertain")))
+    .where(schema.forums.c.ends_at > bindparam("now"), schema.forums.c.state == "planned")
+    .where(_at.is_not(None))  # leased but not handed over: nobody can have answered it
+    .order_by(_at.desc(), outbox.c.id.desc())
+    .limit(1)
+)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -39,6 +41,8 @@ from storage import schema, wishes
 from storage.database import vault_of
 from storage.schema import Moment
 
+log = structlog.get_logger()
+
 REPLY, BROADCAST = 0, 1  # lanes: what answers a person goes before what calls many
 LEASE = timedelta(seconds=60)  # longer than any provider is waited for
 APART = timedelta(seconds=1)  # between what calls many and anything else to the same person
@@ -52,6 +56,7 @@ BLOCKED = "the person blocked us"
 TOO_LATE = "the last sensible moment has passed"
 CALLED_OFF = "the invitation was cancelled"
 ASKED = "asked by template whether the invitation is wanted: it waits for the person"
+UNREADABLE = "what we stored of it cannot be read"
 DIED = "the sender died while it was on its way"
 outbox, people, invitations = schema.outbox, schema.people, schema.invitations
 
@@ -221,8 +226,8 @@ def _leased(
     for row in rows:
         if row.invitation_id and (ending := _pointless(row, refused.get(row.id), now)):
             _settle(db, row.id, state=ending[0], reason=ending[1])
-        else:
-            letters.append(replace(letter(db, row), attempts=row.attempts + 1, attempted_at=now))
+        elif found := _opened(db, row):
+            letters.append(replace(found, attempts=row.attempts + 1, attempted_at=now))
     if letters:
         ids = [each.id for each in letters]
         given = {"ids": ids, "until": now + LEASE, "now": now, "by": by}
@@ -250,6 +255,16 @@ def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
     Of a sender that dies, what it had leased but not handed over was certainly not sent.
     """
     return set(db.scalars(HANDED[db.dialect.name], {"ids": list(ids), "now": now}))
+
+
+def _opened(db: Connection, row: Row[Any]) -> Letter | None:
+    """The letter; one that cannot be read ends here, and holds up no other."""
+    try:
+        return letter(db, row)
+    except (LookupError, TypeError, ValueError, InvalidTag) as error:
+        log.error("a letter cannot be read", id=row.id, error=type(error).__name__)
+        failed(db, row.id, UNREADABLE)
+        return None
 
 
 def _pointless(row: Row[Any], refused: str | None, now: datetime) -> tuple[str, str] | None:
@@ -366,9 +381,20 @@ def release(db: Connection, person_id: int, now: datetime) -> None:
 
 def asked(db: Connection, person_id: int) -> int | None:
     """The row that waits for a person's answer to a template: whether they want the invitation."""
-    waiting = and_(outbox.c.person_id == person_id, outbox.c.state == "held")
-    statement = select(outbox.c.id).where(waiting, outbox.c.asked_at.is_not(None))
-    return db.scalar(statement.order_by(outbox.c.id.desc()).limit(1))
+    found: int | None = db.scalar(WAITING, {"person": person_id})
+    return found
+
+
+WAITING = (
+    select(outbox.c.id)
+    .where(
+        outbox.c.person_id == bindparam("person"),
+        outbox.c.state == "held",
+        outbox.c.asked_at.is_not(None),
+    )
+    .order_by(outbox.c.id.desc())
+    .limit(1)
+)
 
 
 def skip(db: Connection, letter_id: int, reason: str) -> None:
@@ -410,6 +436,20 @@ def recover(db: Connection, now: datetime, *, all_: bool = False, of: Sequence[i
     lost = lost.values(state="uncertain", leased_until=None, due=now, reason=DIED)
     again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
     return again_ + db.execute(lost).rowcount + db.execute(again).rowcount
+
+
+def answering(db: Connection) -> Sequence[str]:
+    """The channels on which replies are queued."""
+    return db.scalars(ANSWERING).all()
+
+
+ANSWERING = (
+    select(outbox.c.channel)
+    .where(
+        outbox.c.state == literal_column("'queued'"), outbox.c.lane == literal_column(str(REPLY))
+    )
+    .distinct()
+)
 
 
 def next_due(db: Connection, channels: Sequence[str]) -> datetime | None:

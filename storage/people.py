@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs import state
@@ -36,13 +36,16 @@ class Person:
     talk: Talk
     heard_at: datetime
     pace: str | None = None  # storage.pacing
+    called: bool = True  # whether an invitation was ever meant for them; if not known, taken so
 
 
 # Statements of the hot path are built once: building one costs as much as running it.
-KNOWN = select(people).where(
+_box = schema.outbox
+_called = exists().where(_box.c.person_id == people.c.id, _box.c.invitation_id.is_not(None))
+KNOWN = select(people, _called.label("called")).where(
     people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
 )
-LOCKED = KNOWN.with_for_update()
+LOCKED = KNOWN.with_for_update(of=people, key_share=True)
 KEPT = ("talk", "language", "heard_at", "blocked_at", "pace")
 REMEMBER = (
     update(people)
@@ -98,7 +101,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
         assert found is not None
     if found.erased_at:  # writes again by their own word: a newcomer
         db.execute(update(people).where(people.c.id == found.id).values(erased_at=None))
-    person = _person(db, found)
+    person = replace(_person(db, found), called=found.called)
     if person.address != inbound.address:
         _move(db, person.id, inbound.address)
     return person
@@ -136,15 +139,10 @@ def by_pseudonym(db: Connection, pseudonym: str) -> Person | None:
 def _known(db: Connection, channel: str, identity: str) -> Row[Any] | None:
     """The row of this identity, locked, by whichever key it is sealed."""
     for sealed in vault_of(db).seals("people.identity", identity):
-        row = _locked(db, channel, sealed)
+        row = db.execute(LOCKED, {"of_channel": channel, "sealed": sealed}).one_or_none()
         if row:
             return row
     return None
-
-
-def _locked(db: Connection, channel: str, identity: bytes) -> Row[Any] | None:
-    statement = select(people).where(people.c.channel == channel, people.c.identity == identity)
-    return db.execute(statement.with_for_update(key_share=True)).one_or_none()
 
 
 def _person(db: Connection, row: Row[Any]) -> Person:

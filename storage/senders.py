@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Float, bindparam, case, select, update
 
 from storage import schema
 from storage.people import insert_or_nothing
@@ -17,6 +17,16 @@ MOST_AHEAD = 5.0  # seconds: a slot further ahead was taken by a clock that was 
 KEPT = 1 / 5  # of the rate for replies, while people are writing
 WRITING = 1.0  # seconds since the last reply
 senders = schema.senders
+LOCKED = select(senders).where(senders.c.channel == bindparam("name")).with_for_update()
+_replied = bindparam("replied", type_=Float())
+TAKE = (
+    update(senders)
+    .where(senders.c.channel == bindparam("name"))
+    .values(
+        free_at=bindparam("until"),
+        replied_at=case((senders.c.replied_at < _replied, _replied), else_=senders.c.replied_at),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +45,7 @@ class Slots:
 
 def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) -> Slots:
     """The slots that may be taken now, none if the sender is told to wait; locks the row."""
-    row = db.execute(
-        select(senders).where(senders.c.channel == channel).with_for_update()
-    ).one_or_none()
+    row = db.execute(LOCKED, {"name": channel}).one_or_none()
     moment, apart = now.timestamp(), (1 + JITTER) / rate
     if row is None:
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
@@ -53,10 +61,8 @@ def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) 
 def take(db: Connection, channel: str, slots: Slots, used: int, *, replied: bool = False) -> None:
     """Take the first of the slots."""
     if used:
-        values = {"free_at": slots.at(used)}
-        if replied:
-            values["replied_at"] = slots.first
-        db.execute(update(senders).where(senders.c.channel == channel).values(values))
+        given = {"until": slots.at(used), "replied": slots.first if replied else 0.0}
+        db.execute(TAKE, {"name": channel, **given})
 
 
 def pause(db: Connection, channel: str, until: datetime, reason: str) -> None:

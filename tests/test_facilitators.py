@@ -51,7 +51,7 @@ def phone(tmp_path):
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "comunidades.md", NOW)
         code = facilitators.add(db, "Ana Pech", "comunidades", Random(1))
-    desk = Desk(engine, wiring.library(engine, settings), wiring.front(engine), Random(2))
+    desk = wiring.desk(engine, settings, Random(2))
     yield Talk(desk, code)
     engine.dispose()
 

@@ -95,7 +95,7 @@ class Talker:
 def talker(tmp_path: Path) -> Iterator[Talker]:
     known = settings(tmp_path, public_url="https://consulta.example.mx")
     engine = wiring.open_database(known)
-    desk = Desk(engine, wiring.library(engine, known), wiring.front(engine), Random(7))
+    desk = wiring.desk(engine, known, Random(7))
     yield Talker(desk, Clock())
     engine.dispose()
 

@@ -19,6 +19,7 @@ from flask import (
     send_file,
     session,
 )
+from sqlalchemy import Connection
 
 from bot import conversation, shape, voices
 from bot.channel import File
@@ -26,7 +27,7 @@ from bot.wiring import Parts
 from dialogs import walking
 from dialogs.values import Inbound, Media, in_language
 from storage import answers, chats, translating
-from storage.database import reading, writing
+from storage.database import reading
 from storage.vault import Vault
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
@@ -155,11 +156,11 @@ def _vault() -> Vault:
 
 
 def _receive(inbound: Inbound) -> tuple[Response, int]:
-    parts = _parts()
-    if conversation.receive(parts.desk, inbound) != "repeated":
-        with writing(parts.engine) as db:
-            chats.write(db, inbound.address, _line(inbound), inbound.at, mine=True)
-    parts.bell.ring()
+
+    def show(db: Connection) -> None:
+        chats.write(db, inbound.address, _line(inbound), inbound.at, mine=True)
+
+    conversation.receive(_parts().desk, inbound, show)
     return jsonify(), 202
 
 

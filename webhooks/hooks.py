@@ -31,8 +31,8 @@ def telegram_hook() -> Response:
     except ValueError as error:
         log.warning("unreadable update", error=where(error))  # Telegram would repeat it for ever
         return Response(status=200)
-    if inbound is not None and conversation.receive(parts.desk, inbound) != "repeated":
-        parts.bell.ring()
+    if inbound is not None:
+        conversation.receive(parts.desk, inbound)
     return Response(status=200)
 
 
@@ -55,8 +55,8 @@ def whatsapp_hook() -> Response:
         return Response(EMPTY_TWIML, mimetype="text/xml")
     if isinstance(found, Receipt):
         conversation.told(parts.desk, found)
-    elif found is not None and conversation.receive(parts.desk, found) != "repeated":
-        parts.bell.ring()
+    elif found is not None:
+        conversation.receive(parts.desk, found)
     return Response(EMPTY_TWIML, mimetype="text/xml")
 
 
