@@ -11,15 +11,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from bot import recordings, wiring
 from bot import settings as settings_module
-from bot import wiring
 from bot.cli_errors import Failure, Faulty, told
 from bot.cli_words import form_changes, form_tracker, words
 from bot.delivery import now
-from bot.settings import Settings
 from dialogs import checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
-from dialogs.questions import Fault, Script
+from dialogs.faults import Fault
+from dialogs.questions import Script
 from storage import database, forms, translating
 
 FORM = click.Path(path_type=Path)
@@ -191,32 +191,16 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
         )
     settings = settings_module.read()
     with wiring.opened(settings) as engine:
-        _keep_recordings(file.parent, found, settings)
+        try:
+            recordings.keep(file.parent, found, settings.data / "media")
+        except FileExistsError as error:
+            raise Failure(
+                f"{error}: another recording is already published by this name. "
+                "Rename it, in the form too: a published version never changes."
+            ) from None
         with database.writing(engine) as db:
             front = forms.front(db)
             first = front is None or front[0] == found.name
             published = forms.publish(db, file, now(), front=first)
             translating.published(db, published.name)
     click.echo(f"{published.name}, version {published.version}")
-
-
-def _keep_recordings(folder: Path, found: Script, settings: Settings) -> None:
-    """Copy the recordings that lie beside the form to where the channels look for them."""
-    names = {
-        file
-        for question in found.questions
-        for audio in (question.audio, *(option.audio for option in question.options))
-        for file in audio.values()
-        if not file.startswith(("http://", "https://"))
-    }
-    target = settings.data / "media"
-    target.mkdir(parents=True, exist_ok=True)
-    for name in sorted(names):
-        source = next(path for path in (folder / name, folder / "media" / name) if path.is_file())
-        kept = target / Path(name).name
-        if kept.is_file() and kept.read_bytes() != source.read_bytes():
-            raise Failure(
-                f"{source}: another recording is already published by this name. "
-                "Rename it, in the form too: a published version never changes."
-            )
-        kept.write_bytes(source.read_bytes())

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from dialogs import closures, dates
 from dialogs import functions as do
 from dialogs.closures import Found, Node, Run, Scope, Several, as_number, as_text, as_truth, made
+from dialogs.faults import Said, said
 from dialogs.functions import LogicError, Value, text
 from dialogs.grammar import Token
 
@@ -120,19 +121,19 @@ FUNCTIONS = {
     ),
 }
 
-REFUSED = {
-    "geofence": "use distance()",
-    "id": "write ${name}",
-    "instance": closures.LOOKUP + ", or pulldata(…)",
-    "jr:itext": "write jr:choice-name(${question}, '${question}')",
-    "lang": "labels are in the person's language by themselves",
-    "last": "write count(${repeat})",
-    "local-name": "write ${name}",
-    "name": "write jr:choice-name(${question}, '${question}')",
-    "namespace-uri": "write ${name}",
-    "property": "a chat knows no device: ask for it",
-    "randomize": "write randomize=true in the parameters column",
-    "version": "the version is kept with every answer by itself",
+REFUSED = {  # function -> the kind of faults.toml that says what to write instead
+    "geofence": "instead_distance",
+    "id": "instead_name",
+    "instance": "instead_lookup",
+    "jr:itext": "instead_choice_name",
+    "lang": "instead_language",
+    "last": "instead_count",
+    "local-name": "instead_name",
+    "name": "instead_choice_name",
+    "namespace-uri": "instead_name",
+    "property": "instead_device",
+    "randomize": "instead_randomize",
+    "version": "instead_version",
 }
 _CHECKS: Mapping[str, Callable[[str], object]] = {  # of a second argument written out
     "regex": do.searcher,
@@ -157,8 +158,8 @@ class Call:
     def nodes(self) -> list[Node]:
         return [self.found.node(token) for token in self.given]
 
-    def error(self, problem: str) -> LogicError:
-        return self.found.error(problem, self.token)
+    def error(self, what: Said) -> LogicError:
+        return self.found.error(what, self.token)
 
 
 def name_or_call(token: Token, found: Found) -> Node:
@@ -169,7 +170,7 @@ def name_or_call(token: Token, found: Found) -> Node:
 
 def prefixed(token: Token, found: Found) -> Node:
     if token[1].label != "call":
-        raise found.error("a name has no colon: write ${name}", token)
+        raise found.error(said("colon"), token)
     return _node(Call(str(token.value), list(token[1]), token[0], found))
 
 
@@ -184,19 +185,24 @@ def _node(call: Call) -> Node:
     return _apply(call, FUNCTIONS[call.name])
 
 
-def _problem(name: str, count: int) -> str:
+def _problem(name: str, count: int) -> Said | None:
     if name in FUNCTIONS:
         least, most = FUNCTIONS[name].least, FUNCTIONS[name].most
     elif name in OVER_SCOPE:
         least, most, _ = OVER_SCOPE[name]
     elif name in REFUSED:
-        return f"{name}() cannot be used in a chat: {REFUSED[name]}"
+        return said("function_refused", function=name, cure=said(REFUSED[name]))
     else:
-        return f"there is no function {name}(){closures.nearest(name, [*FUNCTIONS, *OVER_SCOPE])}"
+        near = closures.nearest(name, [*FUNCTIONS, *OVER_SCOPE])
+        return said("unknown_function", function=name, nearest=near)
     if least <= count <= most:
-        return ""
-    wanted = f"{least} or more" if most == math.inf else f"{least} to {most}"
-    return f"{name}() takes {least if least == most else wanted} values, not {count}"
+        return None
+    wanted: Said | int = least
+    if most == math.inf:
+        wanted = said("or_more", least=least)
+    elif least != most:
+        wanted = said("to_most", least=least, most=int(most))
+    return said("takes", function=name, wanted=wanted, count=count)
 
 
 def _raising(error: LogicError) -> Run:
@@ -281,7 +287,7 @@ def _once(call: Call) -> Node:
 
 def _local(scope: Scope) -> datetime:
     if scope.now is None:
-        raise LogicError("today() and now() need the time, and none was given")
+        raise LogicError(said("no_time"))
     return scope.now.astimezone(scope.zone)
 
 
@@ -295,9 +301,9 @@ def _now(_: Call) -> Node:
 
 def _position(call: Call) -> Node:
     if call.found.in_table:
-        raise call.error("position() does not work in […]: write [2] for the second row")
+        raise call.error(said("position_in_table"))
     if call.given and call.given[0].symbol not in (".", "..") and not call.node(0).question:
-        raise call.error("write position(..)")
+        raise call.error(said("position"))
     return Node("number", lambda scope: float(scope.position))
 
 
@@ -315,9 +321,7 @@ def _all_of(call: Call) -> Several:
     """Of all instances, even from within the repeat: there count(${repeat}) is how many so far."""
     node = call.node(0)
     if node.several is None:
-        raise call.error(
-            f"{call.name}() counts what a repeat holds: write {call.name}(${{repeat}})"
-        )
+        raise call.error(said("counts_repeat", function=call.name))
     if not node.question:
         return node.several
     return lambda scope: (
@@ -328,7 +332,7 @@ def _all_of(call: Call) -> Several:
 def _indexed_repeat(call: Call) -> Node:
     question, repeat, at = call.nodes()
     if not (question.question and repeat.question):
-        raise call.error("write indexed-repeat(${question}, ${repeat}, number)")
+        raise call.error(said("indexed_repeat"))
     index, name = as_number(at), question.question
 
     def run(scope: Scope) -> str:
@@ -343,7 +347,7 @@ def _choice_name(call: Call) -> Node:
 
     def run(scope: Scope) -> str:
         if scope.label is None:
-            raise LogicError(f"there are no labels at hand for {question}")
+            raise LogicError(said("no_labels", word=question))
         name = chosen(scope)
         return scope.label(question, name) if name else ""
 
@@ -354,7 +358,7 @@ def _question_in_quotes(call: Call) -> str:
     """jr:choice-name() takes its question as '${question}', or as a path in quotes."""
     match = re.fullmatch(r"\s*(?:\$\{\s*|.*/)([^\s/${}]+)\s*\}?\s*", str(call.given[1].value))
     if match is None:
-        raise call.error("jr:choice-name() takes the question in quotes, as '${question}'")
+        raise call.error(said("choice_name_quoted"))
     return closures.answer(match[1], call.given[1], call.found).question
 
 

@@ -12,7 +12,8 @@ from pyxform.xls2xform import convert
 
 from dialogs import columns, reaching, rows, simulation
 from dialogs import script as scripts
-from dialogs.questions import REFERENCE, Fault, Option, Question, Script
+from dialogs.faults import Fault, said
+from dialogs.questions import REFERENCE, Option, Question, Script
 from dialogs.simulation import Result
 from dialogs.tables import Sheet, Workbook
 from dialogs.values import Text
@@ -22,9 +23,7 @@ MOST_LETTERS = 300  # of a message: many people pay for their data by the day
 BUTTON, LIST = 20, 24  # letters on a WhatsApp button (up to 3 choices), and in a list (up to 10)
 MOST_LISTED = 10
 READABLE = 40  # letters that a Telegram button shows on a small screen
-BODIES = ((1024, "WhatsApp takes 1,024 letters with buttons"),
-          (1600, "WhatsApp takes 1,600 letters"),
-          (4096, "Telegram takes 4,096 letters"))  # fmt: skip
+BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_telegram"))
 LARGEST_AUDIO = 16_000_000  # bytes, of WhatsApp
 AUDIO = (".ogg", ".opus", ".oga", ".mp3", ".m4a", ".aac", ".amr", ".mp4")
 PEOPLE = 40  # simulated, for the reading time
@@ -77,14 +76,13 @@ def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
     try:
         convert(_definition(book, script), warnings=[], form_name="data", default_language=None)
     except PyXFormError as error:
-        said = " ".join(str(error).split())
-        match = ROW.search(said)
+        told = " ".join(str(error).split())
+        match = ROW.search(told)
         row = int(match[1]) if match else 1
-        problem = f"ODK would not take it: {ROW.sub('', said).strip(' .')}."
-        yield Fault("survey", row, "", problem, "Correct it; facilitators' phones use this form.")
+        yield Fault("survey", row, "", said("odk_refuses", error=ROW.sub("", told).strip(" .")))
     except Exception as error:  # noqa: BLE001  # its reader has no interface of its own for faults
-        problem = f"ODK's converter stops at it ({type(error).__name__}: {error})."
-        yield Fault("survey", 1, "", problem, f"Look for what is unusual in {path.name}.")
+        told = f"{type(error).__name__}: {error}"
+        yield Fault("survey", 1, "", said("odk_stops", error=told, file=path.name))
 
 
 def _definition(book: Workbook, script: Script) -> dict[str, object]:
@@ -167,11 +165,10 @@ def _missing(
     name = next((cell for key, cell in row.items() if columns.header(key)[0] == "name"), "")
     for header in headers:
         if not row.get(header):
-            language = (
-                header.replace("::", ":").partition(":")[2].strip(": ") or "the default language"
-            )
-            problem = f"The {column} has no text in {language} (column '{header}')."
-            yield Fault(sheet, number, name, problem, "Write it, or have it translated.")
+            language = header.replace("::", ":").partition(":")[2].strip(": ")
+            spoken = language or said("default_language")
+            what = said("untranslated", column=column, language=spoken, header=header)
+            yield Fault(sheet, number, name, what)
 
 
 # lengths
@@ -183,35 +180,32 @@ def _lengths(question: Question) -> Iterator[Fault]:
     yield from _long_message(question)
     if not 0 < len(question.options) <= MOST_LISTED:
         return
-    limit, where = (BUTTON, "button") if len(question.options) <= 3 else (LIST, "list")
+    few = len(question.options) <= 3
+    limit, where = (BUTTON, "shown_button") if few else (LIST, "shown_list")
     if question.type != "select_one":
-        limit, where = READABLE, "Telegram"
+        limit, where = READABLE, "shown_telegram"
     for option in question.options:
         if option.row and (words := _longest(option.label)) and len(words) > limit:
             yield _long_label(option, words, limit, where)
 
 
 def _long_label(option: Option, words: str, limit: int, where: str) -> Fault:
-    shown = {
-        "button": f"a WhatsApp button shows {limit}",
-        "list": f"a WhatsApp list shows {limit}",
-        "Telegram": f"a Telegram button shows about {limit}",
-    }[where]
-    problem = f"The label '{words}' has {len(words)} letters; {shown}."
-    return Fault("choices", option.row, option.name, problem, "Shorten it; numbers still work.")
+    shown = said(where, most=limit)
+    what = said("label_long", words=words, letters=len(words), limit=shown)
+    return Fault("choices", option.row, option.name, what)
 
 
 def _long_message(question: Question) -> Iterator[Fault]:
-    said = _longest(question.label) + _longest(question.hint)
+    words = _longest(question.label) + _longest(question.hint)
     listed = sum(len(_longest(option.label)) + 4 for option in question.options[:MOST_LISTED])
-    full = len(said) + (listed if len(question.options) <= MOST_LISTED else 0)
-    over = [words for limit, words in BODIES if full > limit]
+    full = len(words) + (listed if len(question.options) <= MOST_LISTED else 0)
+    over = [kind for limit, kind in BODIES if full > limit]
     if over:
-        problem = f"The message has {full} letters; {over[-1]}, so it goes in parts."
-        yield Fault("survey", question.row, question.name, problem, "Shorten it.")
-    elif len(said) > MOST_LETTERS:
-        problem = f"The message has {len(said)} letters; the guide is {MOST_LETTERS}."
-        yield Fault("survey", question.row, question.name, problem, "Shorten it, or make it two.")
+        what = said("message_parts", letters=full, limit=said(over[-1]))
+        yield Fault("survey", question.row, question.name, what)
+    elif len(words) > MOST_LETTERS:
+        what = said("message_long", letters=len(words), most=MOST_LETTERS)
+        yield Fault("survey", question.row, question.name, what)
 
 
 def _longest(text: Text) -> str:
@@ -242,16 +236,12 @@ def _recordings(folder: Path, sheet: str, row: int, name: str, audio: Text) -> I
             (path for path in (folder / file, folder / "media" / file) if path.is_file()), None
         )
         if found is None:
-            problem, cure = f"The recording '{file}' is not there.", "Put it beside the form."
+            yield Fault(sheet, row, name, said("recording_missing", file=file))
         elif found.suffix.lower() not in AUDIO:
-            problem = f"WhatsApp does not play '{file}'."
-            cure = f"Save it as one of: {', '.join(AUDIO)}."
+            what = said("recording_type", file=file, names=", ".join(AUDIO))
+            yield Fault(sheet, row, name, what)
         elif found.stat().st_size > LARGEST_AUDIO:
-            problem = f"The recording '{file}' is over 16 MB, WhatsApp's limit."
-            cure = "Shorten it, or save it as Opus at 16 kbit/s."
-        else:
-            continue
-        yield Fault(sheet, row, name, problem, cure)
+            yield Fault(sheet, row, name, said("recording_large", file=file))
 
 
 # the guide
@@ -259,14 +249,13 @@ def _recordings(folder: Path, sheet: str, row: int, name: str, audio: Text) -> I
 
 def _guide(script: Script, walked: Result) -> Iterator[Fault]:
     if walked.prompts > MOST_PROMPTS:
-        problem = f"Half of the people are asked {walked.prompts:g} questions or more"
-        problem += f" ({walked.minutes:.0f} minutes); the guide is {MOST_PROMPTS}."
-        yield Fault("survey", 1, "", problem, "Leave out what you will not use.")
+        prompts, minutes = f"{walked.prompts:g}", f"{walked.minutes:.0f}"
+        what = said("many_prompts", prompts=prompts, minutes=minutes, most=MOST_PROMPTS)
+        yield Fault("survey", 1, "", what)
     for name in walked.dead_ends:
         question = script.question(name)
-        problem = "Simulated people did not get past it."
-        yield Fault("survey", question.row, name, problem, "Look at its constraint by hand.")
+        yield Fault("survey", question.row, name, said("stuck"))
     for name in walked.unreached:
         question = script.question(name)
-        problem = f"None of {walked.people} simulated people came to it."
-        yield Fault("survey", question.row, name, problem, "Try it: consulta form simulate.")
+        what = said("unreached", people=walked.people)
+        yield Fault("survey", question.row, name, what)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dialogs import columns
 from dialogs.columns import Row
-from dialogs.questions import Fault, Option
+from dialogs.faults import Fault, Said, said
+from dialogs.questions import Option
 from dialogs.tables import Workbook
 
 Lists = Mapping[str, tuple[Option, ...]]
@@ -28,11 +29,11 @@ class Reader:
     tables: dict[str, Table] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # names that expressions may use
 
-    def fault(self, row: Row, name: str, problem: str, cure: str) -> None:
-        self.faults.append(Fault(row.sheet, row.number, name, problem, cure))
+    def fault(self, row: Row, name: str, what: Said) -> None:
+        self.faults.append(Fault(row.sheet, row.number, name, what))
 
-    def warn(self, row: Row, name: str, problem: str, cure: str) -> None:
-        self.warnings.append(Fault(row.sheet, row.number, name, problem, cure))
+    def warn(self, row: Row, name: str, what: Said) -> None:
+        self.warnings.append(Fault(row.sheet, row.number, name, what))
 
 
 def read_lists(reader: Reader, book: Workbook) -> None:
@@ -58,18 +59,14 @@ def _choice(reader: Reader, row: Row, *, repeated: bool) -> None:
     if not list_name and not option.name:
         return
     if not list_name or not option.name:
-        cure = "Give the choice a list_name and a name, or delete the row."
-        reader.fault(row, option.name, "A choice without a name.", cure)
+        reader.fault(row, option.name, said("choice_nameless"))
         return
     others = reader.lists.get(list_name, ())
     if not repeated and any(option.name == other.name for other in others):
-        problem = f"The list {list_name} has this name twice."
-        cure = "Rename one of the two, or set allow_choice_duplicates to yes on the settings sheet."
-        reader.fault(row, option.name, problem, cure)
+        reader.fault(row, option.name, said("choice_twice", list=list_name))
         return
     if not row.text("label"):
-        problem = "The choice has no label: people see its name."
-        reader.warn(row, option.name, problem, "Write one.")
+        reader.warn(row, option.name, said("choice_unlabelled"))
     reader.lists[list_name] = (*others, option)
 
 
@@ -94,9 +91,8 @@ def attached(
     if rows is None:
         return ()
     if not rows or not {name_column, label_column} <= rows[0].keys():
-        problem = f"The file '{file}' has no columns '{name_column}' and '{label_column}'."
-        cure = "Add them in its first line, or name others: value=…, label=… in parameters."
-        reader.fault(row, row.cell("name"), problem, cure)
+        what = said("file_columns", file=file, first=name_column, second=label_column)
+        reader.fault(row, row.cell("name"), what)
         return ()
     renamed = [
         {**cells, "name": cells[name_column], "label": cells[label_column]} for cells in rows
@@ -113,7 +109,6 @@ def table(reader: Reader, row: Row, file: str) -> Table | None:
     key = file.removesuffix(".csv")
     if key in reader.tables:
         return reader.tables[key]
-    name, cure = row.cell("name"), "Put it beside the questionnaire, as CSV in UTF-8."
     try:
         with (reader.folder / Path(file).name).open(encoding="utf-8-sig", newline="") as lines:
             found = [
@@ -121,10 +116,11 @@ def table(reader: Reader, row: Row, file: str) -> Table | None:
                 for cells in csv.DictReader(lines)
             ]
     except FileNotFoundError:
-        reader.fault(row, name, f"The file '{file}' is not there.", cure)
+        reader.fault(row, row.cell("name"), said("file_missing", file=file))
         return None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reader.fault(row, name, f"The file '{file}' cannot be read ({error}).", cure)
+        what = said("file_unreadable", file=file, error=str(error))
+        reader.fault(row, row.cell("name"), what)
         return None
     reader.tables[key] = found
     return found

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from dialogs import functions, grammar
 from dialogs.dates import ZONE
+from dialogs.faults import Said, said
 from dialogs.functions import LogicError, Value, number, text, truth
 from dialogs.grammar import Token
 
 Row = Mapping[str, str]
 Kind = Literal["text", "number", "truth", "value"]
-LOOKUP = "write instance('table')/root/item[name = ${x}]/label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Found:
         self.depth -= 1
         return node
 
-    def error(self, problem: str, token: Token) -> LogicError:
-        return LogicError(f"{problem}, at {grammar.place(self.source, token)}")
+    def error(self, what: Said, token: Token) -> LogicError:
+        return LogicError(said("at", error=what, place=grammar.place(self.source, token)))
 
 
 Handler = Callable[[Token, Found], Node]
@@ -131,9 +131,9 @@ def single(run: Run) -> Callable[[Scope], Sequence[Value]]:
     return lambda scope: (run(scope),)
 
 
-def nearest(name: str, names: Collection[str]) -> str:
+def nearest(name: str, names: Collection[str]) -> Said | str:
     close = difflib.get_close_matches(name, names, 1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return said("nearest", word=close[0]) if close else ""
 
 
 # Literals and names
@@ -142,7 +142,7 @@ def nearest(name: str, names: Collection[str]) -> str:
 def _text(token: Token, found: Found) -> Node:
     value = str(token.value)
     if re.fullmatch(r"\$\{[^{}]*\}", value):
-        raise found.error(f"'{value}' in quotes is not an answer: take the quotes off", token)
+        raise found.error(said("quoted_answer", word=value), token)
     return Node("text", lambda _: value, constant=True)
 
 
@@ -157,7 +157,9 @@ def _variable(token: Token, found: Found) -> Node:
 
 def answer(name: str, token: Token, found: Found) -> Node:
     if found.known is not None and name not in found.known:
-        raise found.error(f"there is no question {name}{nearest(name, found.known)}", token)
+        raise found.error(
+            said("unknown_question", word=name, nearest=nearest(name, found.known)), token
+        )
     found.names.add(name)
     first = f"{name}#1"
 
@@ -263,7 +265,7 @@ def _arithmetic(token: Token, found: Found) -> Node:
 
 def _sign(token: Token, found: Found) -> Node:
     if token.symbol != "-" or not token:
-        raise found.error(f"a value is missing beside {token.symbol}", token)
+        raise found.error(said("value_missing", sign=token.symbol), token)
     node = found.node(token[0])
     amount = as_number(node)
     return made("number", lambda scope: -amount(scope), node)
@@ -339,14 +341,14 @@ def _path(token: Token, found: Found) -> Node:
     if first.label == "call" and first.value == "instance":
         return _lookup(first, rest, found)
     if first.symbol not in ("/", "..", ".") and (first.label, first.value) != ("call", "current"):
-        raise found.error("this path leads to no answer: write ${name}", token)
+        raise found.error(said("path_nowhere"), token)
     names = [step for step in rest if step.symbol not in (".", "..")]
     if any(step.symbol != "(name)" or step.label == "call" for step in names):
-        raise found.error("this path leads to no single answer: write ${name}", token)
+        raise found.error(said("path_several"), token)
     if names:
         return answer(str(names[-1].value), token, found)
     if any(step.symbol in ("/", "..") for step in (first, *rest)):
-        raise found.error("this leads to no answer: write ${name}, or position(..)", token)
+        raise found.error(said("path_position"), token)
     return THIS
 
 
@@ -368,7 +370,7 @@ def _lookup(call: Token, steps: list[Token], found: Found) -> Node:
         item = item[0]
     columns = steps[2:]
     if len(steps) not in (2, 3) or any(step.symbol != "(name)" for step in (item, *columns)):
-        raise found.error(LOOKUP, call)
+        raise found.error(said("lookup"), call)
     filters = [_filter(predicate, found) for predicate in reversed(predicates)]
     column = str(columns[0].value) if columns else ""
 
@@ -384,7 +386,7 @@ def _lookup(call: Token, steps: list[Token], found: Found) -> Node:
 def table_name(call: Token, found: Found) -> str:
     """The first argument, which must be written out: the form's check looks for the file."""
     if not call or call[0].symbol != "(string)":
-        raise found.error(f"{call.value}() takes the table's name in quotes", call)
+        raise found.error(said("table_quoted", function=str(call.value)), call)
     name = str(call[0].value).removesuffix(".csv")
     found.tables.add(name)
     return name
@@ -392,7 +394,7 @@ def table_name(call: Token, found: Found) -> str:
 
 def rows(table: str, scope: Scope) -> Sequence[Row]:
     if scope.table is None:
-        raise LogicError(f"there is no table {table} at hand: attach {table}.csv")
+        raise LogicError(said("table_missing", table=table))
     return scope.table(table)
 
 
@@ -423,7 +425,7 @@ def _inner(token: Token, found: Found) -> Node:
 
 
 def _refuse(token: Token, found: Found) -> Node:
-    raise found.error("this cannot be used here: write ${name} for an answer", token)
+    raise found.error(said("not_here"), token)
 
 
 HANDLERS: Mapping[str, Handler] = {

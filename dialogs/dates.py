@@ -83,15 +83,18 @@ _ESCAPES: Mapping[str, Callable[[datetime], str]] = {
 }
 
 
+ESCAPES = tuple(f"%{escape}" for escape in _ESCAPES)
+
+
 def writer(pattern: str) -> Callable[[datetime], str]:
     """By ODK's escapes (%n and %e without zeros, %3 milliseconds), months in English.
 
-    Raises ValueError for an escape that does not exist.
+    Raises ValueError, with the escape, for one that does not exist.
     """
     pieces = re.split(r"%(.?)", pattern, flags=re.DOTALL)
     for escape in pieces[1::2]:
         if escape not in _ESCAPES:
-            raise ValueError(f"%{escape} is no part of a date: use one of %{' %'.join(_ESCAPES)}")
+            raise ValueError(f"%{escape}")
     return lambda moment: "".join(
         _ESCAPES[piece](moment) if at % 2 else piece for at, piece in enumerate(pieces)
     )

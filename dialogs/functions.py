@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from dialogs import dates, patterns
+from dialogs.faults import Said, said
 
 Value = str | float | bool
 NAN = math.nan
@@ -27,6 +28,10 @@ _NUMBER = re.compile(r"[ \t\r\n]*-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ \t\r\n]*")
 
 class LogicError(ValueError):
     """An expression that cannot be used: what is wrong, and what to write instead."""
+
+    def __init__(self, what: Said) -> None:
+        super().__init__(str(what))
+        self.said = what
 
 
 # Conversions
@@ -114,7 +119,8 @@ def date_writer(pattern: str) -> Callable[[datetime], str]:
     try:
         return dates.writer(pattern)
     except ValueError as error:
-        raise LogicError(str(error)) from None
+        what = said("no_date_part", escape=str(error), names=" ".join(dates.ESCAPES))
+        raise LogicError(what) from None
 
 
 # Numbers
@@ -259,13 +265,13 @@ def searcher(pattern: str) -> patterns.Search:
     try:
         return patterns.searcher(pattern)
     except patterns.PatternError as error:
-        raise LogicError(f"«{pattern}» is no regular expression: {error}") from None
+        raise LogicError(said("no_pattern", pattern=pattern, error=str(error))) from None
 
 
 def digest(source: str, algorithm: str, encoding: str = "base64") -> str:
     name = algorithm.lower().replace("-", "")
     if name not in ("md5", "sha1", "sha256", "sha384", "sha512"):
-        raise LogicError(f"digest() knows no «{algorithm}»: use MD5, SHA-1, SHA-256 or SHA-512")
+        raise LogicError(said("no_digest", word=algorithm))
     found = hashlib.new(name, source.encode("utf-8", "replace"), usedforsecurity=False)
     if encoding.lower() == "hex":
         return found.hexdigest()

@@ -11,6 +11,7 @@ import re
 from elementpath import ElementPathError, XPath1Parser
 from elementpath.xpath_tokens import NameToken, XPathToken
 
+from dialogs.faults import Said, said
 from dialogs.functions import LogicError
 
 Token = XPathToken
@@ -23,26 +24,24 @@ _PIECES = re.compile(
     r"""|(?P<odd>==|&&|\|\||<>|!(?!=)|['"‘’“”«»≤≥≠–—×÷;{}$])"""
 )
 _NAME = re.compile(r"[^\W\d][\w.\-]*")
-_QUOTES = "write straight quotes, ' or \", on both sides (spreadsheets bend them)"
-_BRACES = "an answer is written ${name}, with its name in the survey sheet"
 _CURES = {
-    "==": "write one =",
-    "&&": "write and",
-    "||": "write or",
-    "<>": "write !=",
-    "≠": "write !=",
-    "≤": "write <=",
-    "≥": "write >=",
-    "!": "write not(…)",
-    ";": "write a comma",
-    "–": "write a hyphen, -",
-    "—": "write a hyphen, -",
-    "×": "write *",
-    "÷": "write div",
-    "'": "close the quotes",
-    '"': "close the quotes",
-    **dict.fromkeys("‘’“”«»", _QUOTES),
-    **dict.fromkeys("${}", _BRACES),
+    "==": said("sign_one"),
+    "&&": said("sign_write", sign="and"),
+    "||": said("sign_write", sign="or"),
+    "<>": said("sign_write", sign="!="),
+    "≠": said("sign_write", sign="!="),
+    "≤": said("sign_write", sign="<="),
+    "≥": said("sign_write", sign=">="),
+    "!": said("sign_write", sign="not(…)"),
+    ";": said("sign_comma"),
+    "–": said("sign_hyphen"),
+    "—": said("sign_hyphen"),
+    "×": said("sign_write", sign="*"),
+    "÷": said("sign_write", sign="div"),
+    "'": said("sign_close"),
+    '"': said("sign_close"),
+    **dict.fromkeys("‘’“”«»", said("sign_quotes")),
+    **dict.fromkeys("${}", said("sign_braces")),
 }
 _SYMBOLS = frozenset(
     "(start) (end) (invalid) (unknown) (string) (decimal) (integer) , ) ] :: : $ * . .. "  # noqa: SIM905
@@ -109,8 +108,8 @@ class Grammar(XPath1Parser):
 
     def stuck(self, token: Token) -> LogicError:
         if token.symbol == "(end)":
-            return LogicError("it ends too early: close what is open, or finish it")
-        return LogicError(f"it cannot be read from {place(self.written, token)} on")
+            return LogicError(said("too_early"))
+        return LogicError(said("cannot_be_read", place=place(self.written, token)))
 
     @staticmethod
     def unescape(string_literal: str) -> str:
@@ -123,15 +122,15 @@ for _symbol, _power in (("=", 30), ("!=", 30), ("<", 35), ("<=", 35), (">", 35),
 Grammar.build()
 
 
-def place(source: str, token: Token) -> str:
+def place(source: str, token: Token) -> Said:
     at = token.span[0]
-    return f"«{source[at : at + 20].strip()}» (character {at + 1})"
+    return said("place", words=source[at : at + 20].strip(), at=at + 1)
 
 
 def parse(source: str) -> Token:
     """The tree of an expression, in elementpath's tokens; an answer is a `$` over its name."""
     if len(source) > MAX_LENGTH:
-        raise LogicError(f"it has {len(source)} characters, more than {MAX_LENGTH}: shorten it")
+        raise LogicError(said("too_long", letters=len(source), most=MAX_LENGTH))
     prepared = _PIECES.sub(_plain, source)
     _measure_depth(prepared)
     grammar = Grammar({"jr": "http://openrosa.org/javarosa"})
@@ -149,13 +148,14 @@ def _plain(piece: re.Match[str]) -> str:
     if piece["quoted"]:
         return piece[0]
     if piece["odd"]:
-        raise LogicError(f"{piece[0]} at character {piece.start() + 1}: {_CURES[piece[0]]}")
+        at, cure = piece.start() + 1, _CURES[piece[0]]
+        raise LogicError(said("odd_sign", sign=piece[0], at=at, cure=cure))
     if not _NAME.fullmatch(piece["name"]):
-        raise LogicError(f"{piece[0]} at character {piece.start() + 1} is no name: {_BRACES}")
+        raise LogicError(said("no_such_name", sign=piece[0], at=piece.start() + 1))
     return f"${piece['name']}".ljust(len(piece[0]))
 
 
-TOO_DEEP = "it nests too deep: split it into calculations"
+TOO_DEEP = said("too_deep")
 
 
 def _measure_depth(source: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dialogs.faults import Said, said
 from dialogs.questions import ASKED, SILENT
 
 SELECT = re.compile(
@@ -32,28 +33,27 @@ SAME = {
 UNKNOWN_HERE = re.compile(  # what a phone with ODK knows of itself
     r"^(uri:|get )?(device ?id|imei|username|email|phone ?number|sim ?(serial|id)|subscriber ?id)$"
 )
-ONE_BY_ONE = "Ask its questions one after another, or use begin_repeat."
-REFUSED = {
-    "barcode": "Use text, and ask for the number below the bars.",
-    "geotrace": "Use geopoint for one place, or text to describe the way.",
-    "geoshape": "Use geopoint for one place, or text to describe the area.",
-    "osm": "Use geopoint, and select_one for what is there.",
-    "video": "Use audio, image or file.",
-    "background-audio": "Use audio: people record what they mean to send.",
-    "background-geopoint": "Use geopoint: people share a place when they are asked.",
-    "start-geopoint": "Use geopoint: people share a place when they are asked.",
-    "xml-external": "Attach the same data as a CSV file, with csv-external or pulldata().",
-    "percentage": "Use integer with the constraint . >= 0 and . <= 100.",
-    "include": "Copy the included rows into this form.",
-    "begin loop": ONE_BY_ONE,
-    "end loop": ONE_BY_ONE,
-    "begin kobomatrix": ONE_BY_ONE,
-    "end kobomatrix": ONE_BY_ONE,
-    "begin matrix": ONE_BY_ONE,
-    "begin score": "Use one select_one or range for each row.",
-    "begin rank": "Use rank with a list of the choices sheet.",
-    "cascading select": "Use select_one with a choice_filter.",
-    "survey note": "Use note.",
+REFUSED = {  # type -> the kind of faults.toml that says what to use instead
+    "barcode": "use_barcode",
+    "geotrace": "use_way",
+    "geoshape": "use_area",
+    "osm": "use_osm",
+    "video": "use_audio_image",
+    "background-audio": "use_audio",
+    "background-geopoint": "use_geopoint",
+    "start-geopoint": "use_geopoint",
+    "xml-external": "use_csv",
+    "percentage": "use_integer",
+    "include": "use_copy",
+    "begin loop": "use_one_by_one",
+    "end loop": "use_one_by_one",
+    "begin kobomatrix": "use_one_by_one",
+    "end kobomatrix": "use_one_by_one",
+    "begin matrix": "use_one_by_one",
+    "begin score": "use_each_row",
+    "begin rank": "use_rank",
+    "cascading select": "use_filter",
+    "survey note": "use_note",
 }
 DRAWN = ("signature", "draw", "annotate")
 
@@ -67,7 +67,7 @@ class Kind:
     file: bool = False  # the list is a file
     other: bool = False  # with a last choice to specify
     unknown_here: bool = False
-    cure: str = ""
+    cure: Said | None = None
 
 
 def kind(written: str) -> Kind:
@@ -83,7 +83,7 @@ def kind(written: str) -> Kind:
     if UNKNOWN_HERE.match(bare):
         return Kind("hidden", unknown_here=True)
     if bare in (*ASKED, *SILENT, "note", "audit", "csv-external") and "select" not in bare:
-        return Kind(bare) if bare != "rank" else Kind("", cure="Write rank and the name of a list.")
+        return Kind(bare) if bare != "rank" else Kind("", cure=said("rank_list"))
     return Kind("", cure=_cure(bare))
 
 
@@ -94,19 +94,19 @@ def _select(match: re.Match[str]) -> Kind:
         type_ = "select_one"
     outside = (match["outside"] or "").lower()
     if match["list"].startswith("${"):
-        return Kind("", cure="A list made of answers is not carried: use a list of choices.")
+        return Kind("", cure=said("list_of_answers"))
     return Kind(type_, match["list"], file="file" in outside, other=bool(match["other"]))
 
 
-def _cure(bare: str) -> str:
+def _cure(bare: str) -> Said:
     spaced = bare.replace("_", " ")
     for name, cure in REFUSED.items():
         if spaced == name.replace("_", " ") or spaced.startswith(f"{name} "):
-            return cure
+            return said(cure)
     if bare.startswith(("select", "rank")):
-        return "Write the name of a list behind it, as in: select_one si_no."
+        return said("list_behind")
     names = ", ".join((*ASKED, *SILENT, "note", "begin_group", "begin_repeat"))
-    return f"Use one of: {names}."
+    return said("one_of", names=names)
 
 
 def parameters(written: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialogs import logic
+from dialogs.faults import Fault
 from dialogs.values import Text
 
 REFERENCE = re.compile(r"\$\{\s*([^}\s]+)\s*\}")
@@ -17,21 +18,6 @@ FILES = ("image", "file")
 ASKED = (*CHOSEN, *NUMBERS, *MOMENTS, *FILES, "acknowledge", "text", "audio", "geopoint")
 SILENT = ("calculate", "hidden", "start", "end", "today")
 REPEAT_ROLE = "repeat"  # of the question "¿Otro más?" behind each instance of a repeat
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong with a questionnaire: where, what, and what to do."""
-
-    sheet: str
-    row: int  # as a spreadsheet counts them: the header is row 1
-    name: str
-    problem: str
-    cure: str
-
-    def __str__(self) -> str:
-        named = f" ({self.name})" if self.name else ""
-        return f"{self.sheet}, row {self.row}{named}: {self.problem} {self.cure}".rstrip()
 
 
 class ScriptError(ValueError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialogs import rows, walking, ways, wishes
+from dialogs.faults import Fault, said
 from dialogs.logic import LogicError
-from dialogs.questions import CHOSEN, Fault, Option, Question, Script
+from dialogs.questions import CHOSEN, Option, Question, Script
 from dialogs.ways import Answers, Ground
 
 MOST_UNCLEAR = 20  # choices of a question whose filter cannot be seen through
-REACH = "Correct its relevant, or that of its group."
 
 
 def faults(script: Script) -> list[Fault]:
@@ -33,13 +33,11 @@ def _unreached(ground: Ground) -> Iterator[Fault]:
         found = ways.to(question, ground, before)
         before = {**before, **(found.answers or {})}
         if question.relevant and found.impossible:
-            problem = "No answer leads to this question."
-            yield Fault("survey", question.row, question.name, problem, REACH)
+            yield Fault("survey", question.row, question.name, said("unreachable"))
         elif question.choice_filter is not None:
             for option in _never(question, ground):
-                problem = f"The choice '{option.name}' is never offered."
-                cure = "Correct choice_filter."
-                yield Fault("survey", question.row, question.name, problem, cure)
+                what = said("never_offered", option=option.name)
+                yield Fault("survey", question.row, question.name, what)
 
 
 def _never(question: Question, ground: Ground) -> Iterator[Option]:
@@ -70,6 +68,5 @@ def _no_choices(script: Script) -> Iterator[Fault]:
                 continue
             names = {option.name for option in asked.options}
             for value in sorted(set(use.value.split()) - names) if use.value not in names else ():
-                problem = f"It waits for '{value}', which is no choice of {use.name}."
-                cure = "Correct the name of the choice, or add it to the list."
-                yield Fault("survey", question.row, question.name, problem, cure)
+                what = said("waits_for_nothing", value=value, asked=use.name)
+                yield Fault("survey", question.row, question.name, what)

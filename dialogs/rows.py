@@ -9,6 +9,7 @@ from itertools import chain
 from dialogs import choices, kinds, logic
 from dialogs.choices import Reader
 from dialogs.columns import Row
+from dialogs.faults import said
 from dialogs.kinds import Kind
 from dialogs.logic import Expression
 from dialogs.phrases import both
@@ -46,10 +47,10 @@ def questions(
 
 def _refuse(reader: Reader, row: Row, kind: Kind) -> None:
     name, written = row.cell("name"), row.cell("type")
-    if written:
-        reader.fault(row, name, f"A chat cannot carry the type '{written}'.", kind.cure)
+    if written and kind.cure:
+        reader.fault(row, name, said("type_refused", type=written, cure=kind.cure))
     elif name or row.words:
-        reader.fault(row, name, "The row has no type.", "Write one, or empty the row.")
+        reader.fault(row, name, said("no_type"))
 
 
 def _question(
@@ -107,13 +108,11 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
     try:
         found = logic.compile(source, reader.known)
     except logic.LogicError as error:
-        cure = "Correct the expression."
-        reader.fault(row, row.cell("name"), f"In {column}: {error}.".replace("..", "."), cure)
+        reader.fault(row, row.cell("name"), said("expression", column=column, error=error.said))
         return ()
     if found.columns and column != "choice_filter":
-        name = sorted(found.columns)[0]
-        problem = f"In {column}: '{name}' is no answer."
-        reader.fault(row, row.cell("name"), problem, f"Write ${{{name}}}, or '{name}' as a text.")
+        what = said("no_answer", column=column, word=sorted(found.columns)[0])
+        reader.fault(row, row.cell("name"), what)
         return ()
     for table in sorted(found.tables - reader.tables.keys()):
         choices.table(reader, row, f"{table}.csv")
@@ -142,34 +141,30 @@ def _default(reader: Reader, row: Row) -> Expression | str:
 def _trigger(reader: Reader, row: Row) -> tuple[str, ...]:
     names = tuple(REFERENCE.findall(row.cell("trigger")))
     for missing in sorted(set(names) - reader.known):
-        problem = f"In trigger: there is no question {missing}."
-        reader.fault(row, row.cell("name"), problem, "Correct the name, or add the question.")
+        reader.fault(row, row.cell("name"), said("trigger_unknown", word=missing))
     if row.cell("trigger") and not names:
-        reader.fault(row, row.cell("name"), "In trigger: no question is named.", "Write ${name}.")
+        reader.fault(row, row.cell("name"), said("trigger_empty"))
     return names
 
 
 def _role(reader: Reader, row: Row) -> str:
     role = row.cell("role")
     if role and role not in ROLES:
-        cure = f"Use one of: {', '.join(ROLES)}; or leave it empty."
-        reader.fault(row, row.cell("name"), f"The role '{role}' is not known.", cure)
+        what = said("role_unknown", role=role, names=", ".join(ROLES))
+        reader.fault(row, row.cell("name"), what)
     return role
 
 
 def _parameters(reader: Reader, row: Row) -> Mapping[str, str]:
     given = kinds.parameters(row.cell("parameters"))
     for name in sorted(given.keys() - kinds.PARAMETERS):
-        problem = f"The parameter '{name}' is not known: it changes nothing in the chat."
-        reader.warn(row, row.cell("name"), problem, "Correct its name, or leave it.")
+        reader.warn(row, row.cell("name"), said("parameter_unknown", word=name))
     for name in ("start", "end", "step", "max-length"):
         if name in given and not re.fullmatch(r"-?\d+(\.\d+)?", given[name]):
-            problem = f"The parameter {name} is not a number."
-            reader.fault(row, row.cell("name"), problem, f"Write for instance: {name}=5.")
+            reader.fault(row, row.cell("name"), said("parameter_number", word=name))
     for name in REFERENCE.findall(given.get("seed", "")):
         if name not in reader.known:
-            problem = f"In parameters: there is no question {name}."
-            reader.fault(row, row.cell("name"), problem, "Correct the name of the seed.")
+            reader.fault(row, row.cell("name"), said("seed_unknown", word=name))
     return given
 
 
@@ -180,8 +175,7 @@ def _options(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> 
     _check_filter(reader, row, found)
     if kind.type != "select_one" and any(" " in option.name for option in found):
         name = next(option.name for option in found if " " in option.name)
-        problem = f"The choice '{name}' has a space in its name, and several may be chosen."
-        reader.fault(row, row.cell("name"), problem, "Write its name without spaces.")
+        reader.fault(row, row.cell("name"), said("choice_spaced", option=name))
     if kind.other and not any(option.name == OTHER for option in found):
         return (*found, Option(OTHER, both("other_one"), {}, {"last": "yes"}))
     return found
@@ -190,13 +184,10 @@ def _options(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> 
 def _list(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> tuple[Option, ...]:
     if not kind.file:
         if kind.list_name not in reader.lists:
-            problem = f"The list '{kind.list_name}' is not on the choices sheet."
-            cure = "Add its choices, or correct the name."
-            reader.fault(row, row.cell("name"), problem, cure)
+            reader.fault(row, row.cell("name"), said("no_list", list=kind.list_name))
         return reader.lists.get(kind.list_name, ())
     if not kind.list_name.lower().endswith(".csv"):
-        problem = f"The file '{kind.list_name}' is no CSV."
-        reader.fault(row, row.cell("name"), problem, "Save the same list as a CSV file.")
+        reader.fault(row, row.cell("name"), said("no_csv", file=kind.list_name))
         return ()
     return choices.attached(reader, row, kind.list_name, given)
 
@@ -205,9 +196,7 @@ def _check_filter(reader: Reader, row: Row, found: Sequence[Option]) -> None:
     test = _first(reader, row, "choice_filter")
     have = {"name", "label"}.union(*(option.columns for option in found))
     for column in sorted(test.columns - have) if test and found else ():
-        problem = f"In choice_filter: the choices have no column '{column}'."
-        cure = f"Add the column to the choices; or write '{column}', or ${{{column}}}."
-        reader.fault(row, row.cell("name"), problem, cure)
+        reader.fault(row, row.cell("name"), said("filter_column", column=column))
 
 
 # what a row must have
@@ -216,33 +205,25 @@ def _check_filter(reader: Reader, row: Row, found: Sequence[Option]) -> None:
 def _check_row(reader: Reader, row: Row, kind: Kind, calculation: Expression | None) -> None:
     name, appearance = row.cell("name"), row.cell("appearance").lower()
     if kind.unknown_here:
-        problem = "A chat knows nothing of the phone: this stays empty."
-        reader.warn(row, name, problem, "Ask for it, if it is needed.")
+        reader.warn(row, name, said("unknown_here"))
     silent = kind.type in ("calculate", "hidden", "start", "end", "today")
     if not silent and not row.text("label") and not row.text("hint"):
-        reader.fault(row, name, "The question has no label.", "Write what is asked.")
+        reader.fault(row, name, said("no_label"))
     if kind.type == "calculate" and not row.cell("calculation") and not row.cell("default"):
-        reader.fault(row, name, "Nothing is calculated.", "Fill in the column calculation.")
+        reader.fault(row, name, said("no_calculation"))
     if row.cell("trigger") and not calculation and not silent:
-        problem = "A trigger without a calculation does nothing."
-        reader.fault(row, name, problem, "Fill in the column calculation, or empty the trigger.")
+        reader.fault(row, name, said("trigger_idle"))
     if kind.type == "image" and any(word in appearance for word in kinds.DRAWN):
-        problem = f"A chat cannot carry the appearance '{appearance}'."
-        reader.fault(row, name, problem, "Ask for a photo, or use acknowledge for a consent.")
+        reader.fault(row, name, said("drawn", appearance=appearance))
     if appearance.startswith(("ex:", "printer:", "search(", "search ")):
-        problem = f"A chat cannot carry the appearance '{row.cell('appearance')}'."
-        cure = "Use select_one_from_file with a choice_filter for a search; else ask for a text."
-        reader.fault(row, name, problem, cure)
+        reader.fault(row, name, said("appearance", appearance=row.cell("appearance")))
     if row.text("media::video"):
-        problem = "A chat sends no video with a question: it is left out."
-        reader.warn(row, name, problem, "Use media::image or media::audio.")
+        reader.warn(row, name, said("video"))
 
 
 def _check_locked(reader: Reader, row: Row, locked_if: Expression | None) -> None:
     if locked_if is not None:
-        problem = "read_only cannot depend on an answer here."
-        cure = "Write yes or no; or two questions with a relevant each."
-        reader.fault(row, row.cell("name"), problem, cure)
+        reader.fault(row, row.cell("name"), said("locked_if"))
 
 
 # what a question looks at

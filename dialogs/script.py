@@ -11,12 +11,12 @@ from pathlib import Path
 from dialogs import choices, columns, form_texts, kinds, minors, rows, tables, translations
 from dialogs.choices import Reader
 from dialogs.columns import Row
+from dialogs.faults import Fault, said
 from dialogs.logic import Expression
 from dialogs.phrases import both
 from dialogs.questions import (
     REFERENCE,
     REPEAT_ROLE,
-    Fault,
     Option,
     Question,
     Repeat,
@@ -30,8 +30,8 @@ __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "Scr
 
 FACTS = frozenset(("folio", "aviso_url", "foro"))  # what labels may name besides answers
 REFUSED_SHEETS = {
-    "osm": "Use geopoint, and select_one for what is there.",
-    "entities": "Take the sheet out: a chat makes no entities; its answers are exported instead.",
+    "osm": "use_osm",
+    "entities": "entities",
 }
 
 
@@ -66,8 +66,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
     try:
         book = tables.read(path)
     except tables.TableError as error:
-        problem, _, cure = str(error).partition(". ")
-        return Reading(None, (Fault("survey", 1, "", f"{problem}.", cure),))
+        return Reading(None, (Fault("survey", 1, "", error.said),))
     settings = _settings(book)
     reader = Reader(path.parent, _default(settings, book))
     _check_sheets(reader, book)
@@ -76,8 +75,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
     questions, repeats = _survey(reader, survey)
     questions = minors.spared(questions)
     if not questions and not reader.faults:
-        cure = "Add a row with a type, a name and a label to the survey sheet."
-        reader.faults.append(Fault("survey", 1, "", "Nothing is said or asked.", cure))
+        reader.faults.append(Fault("survey", 1, "", said("nothing")))
     script = Script(
         name=name or _form_id(settings, path),
         version=version,
@@ -130,17 +128,13 @@ def _languages(questions: Sequence[Question]) -> tuple[str, ...]:
 def _check_sheets(reader: Reader, book: Workbook) -> None:
     for name, cure in REFUSED_SHEETS.items():
         if name in book and book[name].rows:
-            problem = f"A chat cannot carry the sheet '{name}'."
-            reader.faults.append(Fault(name, book[name].rows[0][0], "", problem, cure))
+            what = said("sheet_refused", page=name, cure=said(cure))
+            reader.faults.append(Fault(name, book[name].rows[0][0], "", what))
     for name in ("survey", "choices"):
         for header in book[name].repeated if name in book else ():
-            problem, cure = f"The column '{header}' stands there twice.", "Delete one of the two."
-            reader.faults.append(Fault(name, 1, header, problem, cure))
+            reader.faults.append(Fault(name, 1, header, said("column_twice", column=header)))
     for header in columns.unknown(book["survey"]):
-        problem = f"The column '{header}' is not known: it changes nothing in the chat."
-        reader.warnings.append(
-            Fault("survey", 1, header, problem, "Correct its name, or leave it.")
-        )
+        reader.warnings.append(Fault("survey", 1, header, said("column_unknown", column=header)))
 
 
 # the survey sheet
@@ -185,7 +179,7 @@ def _survey(
                         made.append(question)
     for frame in frames:
         what = "repeat" if frame.repeat else "group"
-        reader.fault(frame.row, frame.name, f"This {what} never ends.", f"Add its end_{what}.")
+        reader.fault(frame.row, frame.name, said("no_end", frame=what))
     _check_texts(reader, made)
     _check_circles(reader, made)
     return tuple(made), repeats
@@ -195,9 +189,8 @@ def _check_texts(reader: Reader, made: Sequence[Question]) -> None:
     for question in made:
         named = {name for text in rows.texts(question) for name in REFERENCE.findall(text)}
         for missing in sorted(named - reader.known - FACTS):
-            problem = f"It names ${{{missing}}}, and no question has that name."
-            cure = "Correct the name, or add the question."
-            reader.faults.append(Fault("survey", question.row, question.name, problem, cure))
+            what = said("names_nothing", answer=f"${{{missing}}}")
+            reader.faults.append(Fault("survey", question.row, question.name, what))
 
 
 def _check_circles(reader: Reader, made: Sequence[Question]) -> None:
@@ -216,10 +209,9 @@ def _check_circles(reader: Reader, made: Sequence[Question]) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = error.args[1]
-        problem = f"It depends on itself: {' → '.join(reversed(circle))}."
-        cure = "Take one of them out of a relevant or a calculation."
+        what = said("circle", way=" → ".join(reversed(circle)))
         row = outside[circle[0]].row
-        reader.faults.append(Fault("survey", row, circle[0], problem, cure))
+        reader.faults.append(Fault("survey", row, circle[0], what))
 
 
 def _externals(reader: Reader, survey: Sequence[Row]) -> None:
@@ -242,9 +234,7 @@ def _begin(
     name = row.cell("name")
     tests = rows.expressions(reader, row, "relevant")
     if repeat and any(frame.repeat for frame in frames):
-        problem = "A repeat within a repeat cannot be carried."
-        cure = "Ask the inner one as a text, or a select_multiple, or a second repeat behind it."
-        reader.fault(row, name, problem, cure)
+        reader.fault(row, name, said("repeat_in_repeat"))
     if repeat or name:
         _named(reader, row, name, names)
     frames.append(Frame(row, repeat, name, tests, len(made)))
@@ -264,14 +254,13 @@ def _end(
 ) -> None:
     what = "repeat" if repeat else "group"
     if not frames or frames[-1].repeat != repeat:
-        problem = f"This {what} ends without having begun."
-        reader.fault(row, row.cell("name"), problem, f"Add its begin_{what}, or delete the row.")
+        reader.fault(row, row.cell("name"), said("no_beginning", frame=what))
         return
     frame = frames.pop()
     if not repeat:
         return
     if len(made) == frame.first:
-        reader.fault(frame.row, frame.name, "This repeat asks nothing.", "Delete it.")
+        reader.fault(frame.row, frame.name, said("repeat_empty"))
     outer = tuple(test for other in (*frames, frame) for test in other.tests)
     counts = rows.expressions(reader, frame.row, "repeat_count")
     if not counts:
@@ -305,12 +294,11 @@ def _another(frame: Frame, outer: tuple[Expression, ...]) -> Question:
 
 def _named(reader: Reader, row: Row, name: str, names: set[str]) -> bool:
     if not name:
-        reader.fault(row, "", "The question has no name.", "Give it one.")
+        reader.fault(row, "", said("no_name"))
     elif not re.fullmatch(r"[^\W\d][\w.-]*", name):
-        cure = "Begin with a letter; then letters, digits, _ . or - only."
-        reader.fault(row, name, "The name cannot be used.", cure)
+        reader.fault(row, name, said("bad_name"))
     elif name.lower() in names:
-        reader.fault(row, name, "Another question has this name.", "Rename one.")
+        reader.fault(row, name, said("same_name"))
     else:
         names.add(name.lower())
         return True

@@ -13,6 +13,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from dialogs import dates, moments, replies, settling, tables, walking
+from dialogs.faults import said
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.state import Dialog
 from dialogs.tables import Sheet
@@ -156,7 +157,7 @@ def _from_xml(content: bytes, script: Script) -> Submission:
     try:
         root = fromstring(content)
     except (ParseError, DefusedXmlException, ValueError) as error:
-        raise tables.TableError(f"The XML cannot be read ({error}). Export it anew.") from None
+        raise tables.TableError(said("bad_xml", error=str(error))) from None
     values: dict[str, str] = {}
     row: dict[str, str] = {}
     for name, text, instance in _leaves(root, script, ""):

@@ -17,6 +17,8 @@ import openpyxl
 import xlrd
 from openpyxl.utils.exceptions import IllegalCharacterError
 
+from dialogs.faults import Said, said
+
 Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
 SHEETS = ("survey", "choices", "settings")
 BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes part of its cell
@@ -28,6 +30,10 @@ LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end
 
 class TableError(ValueError):
     """The file is not a table that can be read; says what to do."""
+
+    def __init__(self, what: Said) -> None:
+        super().__init__(str(what))
+        self.said = what
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,7 @@ def read(path: Path) -> Workbook:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        cure = "Save it as .xlsx, .xls or Markdown."
-        raise TableError(f"The file is neither a spreadsheet nor text. {cure}") from None
+        raise TableError(said("no_text")) from None
     lines = csv.reader(io.StringIO(text)) if path.suffix == ".csv" else _markdown(text)
     return _sheets(_from_lines(lines))
 
@@ -65,7 +70,7 @@ def read_any(path: Path) -> Workbook:
         return {name: _sheet(lines) for name, lines in _from_xlsx(content)}
     if content[:4] == b"\xd0\xcf\x11\xe0":
         return {name: _sheet(lines) for name, lines in _from_xls(content)}
-    raise TableError("The file is no spreadsheet. Export it as .xlsx or .csv.")
+    raise TableError(said("no_spreadsheet"))
 
 
 def read_csv(path: Path) -> Sheet:
@@ -73,7 +78,7 @@ def read_csv(path: Path) -> Sheet:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise TableError(f"{path.name} is not in UTF-8. Export it so.") from None
+        raise TableError(said("no_utf8", file=path.name)) from None
     first = text.partition("\n")[0]
     mark = ";" if first.count(";") > first.count(",") else ","
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
@@ -83,7 +88,7 @@ def read_csv(path: Path) -> Sheet:
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
     sheets = {name.strip().lower(): _sheet(lines) for name, lines in found}
     if "survey" not in sheets:
-        raise TableError("There is no sheet named survey. Add it: it holds the questions.")
+        raise TableError(said("no_survey"))
     return sheets
 
 
@@ -110,7 +115,7 @@ def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
             warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
             book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
-        raise TableError(f"The spreadsheet is damaged ({error}). Save it anew.") from None
+        raise TableError(said("damaged", error=str(error))) from None
     for sheet in book.worksheets:
         rows = enumerate(sheet.iter_rows(values_only=True), 1)
         yield sheet.title, [(number, [_cell(value) for value in row]) for number, row in rows]
@@ -120,7 +125,7 @@ def _from_xls(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
     try:
         book = xlrd.open_workbook(file_contents=content)
     except (xlrd.XLRDError, AssertionError, ValueError) as error:
-        raise TableError(f"The spreadsheet cannot be read ({error}). Save it as .xlsx.") from None
+        raise TableError(said("unreadable", error=str(error))) from None
     for sheet in book.sheets():
         yield (
             sheet.name,
@@ -242,6 +247,6 @@ def _write(page: Any, row: int, column: int, text: str) -> None:
         try:
             cell.value = text
         except IllegalCharacterError:
-            where = f"{page.title}, row {row}, column {cell.column_letter}"
-            raise TableError(f"{where}: an invisible control character. Type it anew.") from None
+            where = said("control_character", page=page.title, line=row, column=cell.column_letter)
+            raise TableError(where) from None
         cell.data_type = "s"

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from dialogs import tables
+from dialogs.faults import Fault, Said, said
 from dialogs.tables import Sheet
 
 HEADERS = ("where", "name", "column", "source", "translation", "audio", "state", "by", "on")
@@ -56,6 +57,10 @@ class Edit:
 
 class TranslationError(ValueError):
     """The sheet cannot be taken back; says where and what to do."""
+
+    def __init__(self, file: str, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(f"{file}, {fault}" for fault in faults))
+        self.faults = tuple(faults)
 
 
 # states
@@ -157,24 +162,28 @@ def export(strings: Sequence[String], path: Path) -> None:
 def read(path: Path) -> list[String]:
     """The sheet as it came back. Raises TranslationError with every fault, or TableError."""
     sheet = tables.read(path)["survey"]
-    faults = [f"there is no column '{name}'" for name in HEADERS[:5] if name not in sheet.headers]
+    faults = [
+        Fault("survey", 1, name, said("sheet_column", column=name))
+        for name in HEADERS[:5]
+        if name not in sheet.headers
+    ]
     strings = []
     for number, row in sheet.rows if not faults else ():
         string = String(**{name: row.get(name, "") for name in HEADERS})
         strings.append(string)
-        faults.extend(f"row {number} ({string.name}): {fault}" for fault in _faults(string))
+        faults += [Fault("survey", number, string.name, what) for what in _faults(string)]
     if faults:
-        raise TranslationError("\n".join(f"{path.name}, {fault}" for fault in faults))
+        raise TranslationError(path.name, faults)
     return strings
 
 
-def _faults(string: String) -> Iterator[str]:
+def _faults(string: String) -> Iterator[Said]:
     if string.state not in STATES:
-        yield f"the state '{string.state}' is not known. Write missing, draft or reviewed."
+        yield said("sheet_state", state=string.state)
     if string.state == REVIEWED and string.translation and not (string.by and string.on):
-        yield "it is reviewed, but not by whom and when. Fill in by and on."
+        yield said("sheet_by")
     for name in misplaced(string):
-        yield f"{name} must stand in the translation as it does in the source."
+        yield said("sheet_braces", word=name)
 
 
 def misplaced(string: String) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 
 import pyotp
@@ -347,6 +348,7 @@ def test_a_questionnaire_with_faults_is_refused_with_all_of_them(fresh):
     assert found.status_code == 422
     assert "fila 2" in words(found.text)
     assert "fila 3" in words(found.text)
+    assert "La lista 'nada' no está en la hoja choices." in words(unescape(found.text))
 
 
 def test_a_questionnaire_is_looked_at_published_opened_and_closed(fresh):
@@ -369,8 +371,20 @@ def test_a_questionnaire_is_looked_at_published_opened_and_closed(fresh):
     ]
 
 
-def _upload(visitor, form):
-    files = (io.BytesIO(form.encode()), "idea.md")
+def test_a_questionnaire_brings_its_recordings(fresh):
+    dora = fresh.as_("organizer")
+    form = GOOD_FORM.replace("label::Español (es) |", "label::Español (es) | media::audio |", 1)
+    form = form.replace("¿Qué propones? |", "¿Qué propones? | idea.ogg |")
+    missing = _upload(dora, form)
+    assert "Falta la grabación 'idea.ogg'." in words(unescape(missing.text))
+    checked = _upload(dora, form, (io.BytesIO(b"OggS"), "idea.ogg"))
+    draft = checked.text.partition('name="borrador" value="')[2].partition('"')[0]
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", borrador=draft, archivo="idea.md")
+    assert (fresh.parts.settings.data / "media" / "idea.ogg").read_bytes() == b"OggS"
+
+
+def _upload(visitor, form, *more):
+    files = [(io.BytesIO(form.encode()), "idea.md"), *more]
     return visitor.sends("/cuestionarios", "/cuestionarios/revisar", archivos=files)
 
 

@@ -75,7 +75,7 @@ def test_a_review_without_a_mark_is_taken_at_its_word_and_maya_without_one_is_a_
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"state": "fine"}, "the state 'fine' is not known"),
+        ({"state": "fine"}, "The state 'fine' is not known"),
         ({"state": "reviewed"}, "not by whom and when"),
         ({"translation": "Folio: ${otro}", "state": "draft"}, "${otro} must stand"),
     ],

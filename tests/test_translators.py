@@ -144,7 +144,13 @@ def test_a_sheet_is_taken_down_filled_in_and_taken_back(site, tmp_path):
         assert text(site, "consulta", first.place).state == state
     bad = (io.BytesIO(b"nada"), "h.xlsx")
     translator.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=bad)
-    assert "La hoja no se puede leer así" in translator.reads("/traducciones/consulta")
+    told = translator.reads("/traducciones/consulta")
+    assert "No se guardó nada. No hay una hoja que se llame survey." in told
+    translations.export([replace(reviewed, by=""), *rest], tmp_path / "h.xlsx")
+    bad = (io.BytesIO((tmp_path / "h.xlsx").read_bytes()), "h.xlsx")
+    translator.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=bad)
+    told = translator.reads("/traducciones/consulta")
+    assert "Fila 2 (idioma): Está revisado, pero no dice por quién ni cuándo." in told
 
 
 def test_every_role_that_may_sees_what_is_missing(site):

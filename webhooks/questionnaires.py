@@ -18,7 +18,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from dialogs import drawing
+from bot import recordings
+from dialogs import checking, drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
 from dialogs.values import in_language
@@ -243,13 +244,15 @@ def check() -> Any:
         flash("Falta el cuestionario: un archivo .xlsx, o .md con las mismas tablas.", "fault")
         return redirect(url_for("forms.page"))
     draft, path = _kept(files, main)
-    script, faults = scripts.check(path)
-    if script is None:
+    checked = checking.check(path)
+    script = checked.script
+    if script is None or checked.faults:
         shutil.rmtree(path.parent, ignore_errors=True)
-        return render_template("form_faults.html", faults=faults, file=path.name), 422
+        return render_template("form_faults.html", faults=checked.faults, file=path.name), 422
+    better = [each for each in checked.warnings if each.said.kind != "untranslated"]
     return render_template(
         "form.html", version=None, draft=draft, file=path.name, trial=_trial(script),
-        **_shown(script),
+        better=better, **_shown(script),
     )  # fmt: skip
 
 
@@ -283,6 +286,12 @@ def publish() -> Response:
     if found.drafts and not given.get("borradores"):
         flash("No se publicó: hay textos en maya sin revisar. Marca que lo sabes, o corrígelos.",
               "fault")  # fmt: skip
+        return redirect(url_for("forms.page"))
+    try:
+        recordings.keep(path.parent, found, parts().settings.data / "media")
+    except FileExistsError as error:
+        flash(f"No se publicó: ya hay otra grabación que se llama {error}. Ponle otro nombre, "
+              "también en el cuestionario.", "fault")  # fmt: skip
         return redirect(url_for("forms.page"))
     state = "pilot" if given.get("estado") == "piloto" else "open"
     with writing(parts().engine) as db:

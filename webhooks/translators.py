@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response
 
 from bot import words as words_in_force
 from dialogs import form_texts, own_words, tables, translations
+from dialogs.faults import Said
 from dialogs.translations import DRAFT, MISSING, REVIEWED, String
 from storage import reports, translating
 from storage.database import reading, writing
@@ -229,8 +230,13 @@ def take_back(name: str) -> Response:
         file.save(path)
         try:
             given = translations.read(path)
-        except (translations.TranslationError, tables.TableError, UnicodeDecodeError) as error:
-            flash(f"No se guardó nada. La hoja no se puede leer así: {error}", "fault")
+        except tables.TableError as error:
+            flash(f"No se guardó nada. {_whole(error.said)}", "fault")
+            return back
+        except translations.TranslationError as error:
+            for fault in error.faults:
+                flash(f"Fila {fault.row} ({fault.name}): {_whole(fault.said)}", "fault")
+            flash("No se guardó nada.", "fault")
             return back
     with writing(parts().engine) as db:
         now = [line.string for line in _lines(db, name, language)]
@@ -244,6 +250,10 @@ def take_back(name: str) -> Response:
     changes = spoken.many(len(changed), "texto cambió", "textos cambiaron")
     flash(f"Hoja recibida: {changes}, {reviewed} de ellos revisados.")
     return back
+
+
+def _whole(said: Said) -> str:
+    return f"{said.problem('es')} {said.cure('es')}"
 
 
 def _allowed(changed: Sequence[String]) -> list[String]:
