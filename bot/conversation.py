@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import captures, invitations, logs, outcomes, rights, rsvp, timing
+from bot import captures, institutions, invitations, logs, outcomes, rights, rsvp, timing
 from dialogs import engine as dialog_engine
 from dialogs import stopping
 from dialogs.asking import Library
@@ -169,6 +169,9 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     fresh = _fresh(desk, person)
     capture = captures.opened(db, desk.library, person, inbound, desk.rng)
     talk, effects = capture or dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
+    if told := institutions.answered(db, here.library, person.talk, talk):
+        _tell(db, person, told, inbound)
+        return
     if effects and isinstance(effects[-1], Erase):
         rights.forget(db, person, effects[-1], inbound, desk.rng)
         return

@@ -26,6 +26,41 @@ class Institution:
     earlier: int = 0  # complete answers that a newer one replaces
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A complete answer of an institution: when, and from which part of it."""
+
+    version: int
+    at: datetime
+    area: str
+
+
+def answered(
+    db: Connection, form: str, institution: str, area: str, *, but: str
+) -> Answered | None:
+    """The newest complete answer of an institution, other than the response `but`; `area` is the
+    question that says from which part of it."""
+    responses, answers = schema.responses, schema.answers
+    one = (
+        select(responses.c.id, responses.c.version, responses.c.finished_at)
+        .join(answers, answers.c.response_id == responses.c.id)
+        .where(responses.c.form == form, responses.c.state == "completed", responses.c.id != but)
+        .where(answers.c.question == QUESTION, answers.c.replaced_at.is_(None))
+        .where(answers.c.value == institution)
+        .order_by(responses.c.finished_at.desc())
+        .limit(1)
+    )
+    row = db.execute(one).one_or_none()
+    if row is None:
+        return None
+    said = select(answers.c.value).where(
+        answers.c.response_id == row.id,
+        answers.c.question == area,
+        answers.c.replaced_at.is_(None),
+    )
+    return Answered(row.version, row.finished_at, db.scalar(said) or "")
+
+
 def tracker(db: Connection, script: Script) -> list[Institution]:
     """Every institution of the attached list, in its order."""
     responses, answers = schema.responses, schema.answers

@@ -26,6 +26,7 @@ from webhooks import (
     rights,
     spoken,
     today,
+    tracker,
     translators,
 )
 
@@ -48,6 +49,7 @@ MODULES = (
     today,
     plan,
     questionnaires,
+    tracker,
     translators,
     participation,
     forum_acts,

@@ -23,7 +23,7 @@ from dialogs import checking, drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
 from dialogs.values import in_language
-from storage import forms, reports, translating
+from storage import forms, institutions, reports, translating
 from storage.database import reading, writing
 from webhooks import trial
 from webhooks.access import allowed, note, parts
@@ -96,6 +96,7 @@ def show(name: str, number: int) -> str:
     script = parts().desk.library.lookup(name, number)
     return render_template(
         "form.html", version=found, draft="", file="", trial=_trial(script),
+        tracked=institutions.TABLE in script.tables,
         **{**_shown(script), "drafts": found.drafts},
     )  # fmt: skip
 
