@@ -66,7 +66,13 @@ class Branch:
 @allowed("organizer", "analyst", "translator")
 def page() -> str:
     with reading(parts().engine) as db:
-        return render_template("forms.html", groups=_groups(_versions(db)))
+        groups = _groups(_versions(db))
+    library = parts().desk.library
+    titles = {
+        name: in_language(library.lookup(name, versions[0].number).title, "es")
+        for name, versions in groups.items()
+    }
+    return render_template("forms.html", groups=groups, titles=titles)
 
 
 def _versions(db: Connection) -> list[Version]:
@@ -173,29 +179,49 @@ def _tree(script: Script) -> Iterator[Branch]:
             kind=_kind(question),
             label=in_language(question.label, "es"),
             maya=question.label.get("yua", ""),
-            when=" y ".join(_said(test.source, script) for test in question.relevant),
+            when=" y ".join(dict.fromkeys(_said(t.source, script) for t in question.relevant)),
             options=labels[:SHOWN],
             more=max(0, len(labels) - SHOWN),
         )
 
 
+JOINED = {" o ": re.compile(r"\s+or\s+"), " y ": re.compile(r"\s+and\s+")}
+COUNTED = re.compile(r"count-selected\(\s*\$\{(\w+)\}\s*\)\s*>\s*([01])")
+NOT_CHOSEN = re.compile(r"not\((selected\(.*\))\)")
 SIMPLE = re.compile(r"\$\{(\w+)\}\s*(!?=)\s*'(\w+)'")
 CHOSEN = re.compile(r"selected\(\s*\$\{(\w+)\},\s*'(\w+)'\s*\)")
 
 
 def _said(source: str, script: Script) -> str:
-    """A condition in plain words where it is a plain one; otherwise as it is written."""
-    if match := SIMPLE.fullmatch(source.strip()):
+    """A condition in plain words where it is of plain parts; otherwise as it is written."""
+    for word, joint in JOINED.items():
+        parts = [_said_of(part.strip(), script) for part in joint.split(source.strip())]
+        if all(parts):
+            return word.join(parts)
+    return source
+
+
+def _said_of(part: str, script: Script) -> str:
+    """A part of a condition in plain words; "" if it is not a plain one."""
+    if match := COUNTED.fullmatch(part):
+        some = "algo" if match[2] == "0" else "más de una opción"
+        return f"en «{_question(match[1], script)}» se eligió {some}"
+    denied = NOT_CHOSEN.fullmatch(part)
+    if match := SIMPLE.fullmatch(part):
         name, sign, value = match.groups()
-    elif match := CHOSEN.fullmatch(source.strip()):
-        (name, value), sign = match.groups(), "="
+    elif match := CHOSEN.fullmatch(denied[1] if denied else part):
+        (name, value), sign = match.groups(), "!=" if denied else "="
     else:
-        return source
-    question = script.question(name)
-    labels = {each.name: in_language(each.label, "es") for each in question.options}
+        return ""
+    options = script.question(name).options
+    labels = {each.name: in_language(each.label, "es") for each in options}
     no = "no " if sign == "!=" else ""
-    asked = in_language(question.label, "es").splitlines()[-1:] or [name]
-    return f"en «{asked[0]}» {no}se contestó «{labels.get(value, value)}»"
+    return f"en «{_question(name, script)}» {no}se contestó «{labels.get(value, value)}»"
+
+
+def _question(name: str, script: Script) -> str:
+    label = in_language(script.question(name).label, "es").splitlines()
+    return label[-1] if label else name
 
 
 NAMES = {

@@ -19,6 +19,8 @@ from storage.reports import Scope
 from webhooks import census
 
 CENSUS = "census"  # a column of the choices: the share that the census gives it, in percent
+ENOUGH_SAID = 30  # people: with fewer, chance alone makes a group look large or small
+MANY = 1.25  # of what the census has: as far above as census.ENOUGH is below
 SEXES = {"mujer": "Mujeres", "hombre": "Hombres"}  # the choices that a census knows, too
 
 
@@ -31,6 +33,14 @@ class Share:
     of: int
     census: float | None = None
     hidden: bool = False  # its number could give somebody away
+
+    @property
+    def verdict(self) -> str:
+        """How it is beside the census; "" where too few have answered to say."""
+        if self.census is None or self.hidden or self.of < ENOUGH_SAID:
+            return ""
+        ratio = self.count / self.of / self.census if self.census else 1.0
+        return "faltan" if ratio < census.ENOUGH else "hay de más" if ratio > MANY else "parejo"
 
 
 def _asked(script: Script, role: str) -> Question | None:

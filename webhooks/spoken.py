@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from bot.report import CHANNELS
 from storage.reports import SMALLEST
 
 HERE = ZoneInfo("America/Merida")
@@ -29,6 +30,7 @@ def install(app: Flask) -> None:
     app.template_filter("span")(span)
     app.template_filter("rate")(rate)
     app.template_filter("some")(some)
+    app.template_filter("channel")(channel)
     app.template_filter("many")(many)
     app.template_filter("why")(why)
 
@@ -47,6 +49,11 @@ def some(count: int, *, hidden: bool | None = None) -> str:
     if not (0 < count < SMALLEST if hidden is None else hidden):
         return number(count)
     return f"menos de {SMALLEST}" if count < SMALLEST else f"{SMALLEST} o más"
+
+
+def channel(name: str) -> str:
+    """A channel as people know it."""
+    return CHANNELS.get(name, name)
 
 
 def share(part: float, whole: float) -> str:

@@ -18,6 +18,10 @@ if (menu) {
   room.addEventListener("change", fit);
   fit();
 }
+for (const day of document.querySelectorAll(".scroll .today")) {
+  const view = day.closest(".scroll"); // on a phone the plan begins with today, not with its past
+  view.scrollLeft += day.getBoundingClientRect().left - view.getBoundingClientRect().left - view.clientWidth / 2;
+}
 function showTheEnd(within) {
   for (const talk of within.querySelectorAll("[data-end]")) talk.scrollTop = talk.scrollHeight;
 }
