@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bot import recordings, wiring
+from bot import publishing, wiring
 from bot import settings as settings_module
 from bot.cli_errors import Failure, Faulty, told
 from bot.cli_words import form_changes, form_tracker, words
@@ -192,10 +192,10 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
     settings = settings_module.read()
     with wiring.opened(settings) as engine:
         try:
-            recordings.keep(file.parent, found, settings.data / "media")
+            publishing.keep(file.parent, found, settings.published)
         except FileExistsError as error:
             raise Failure(
-                f"{error}: another recording is already published by this name. "
+                f"{error}: another file is already published by this name. "
                 "Rename it, in the form too: a published version never changes."
             ) from None
         with database.writing(engine) as db:

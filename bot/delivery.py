@@ -330,7 +330,7 @@ def _ready(db: Connection, post: Post, letter: Letter, now: datetime) -> Ready |
     message = letter.message
     if message is None:
         message = post.words.of(db, post.library, letter, now)
-    return Ready(letter, message, cost=1 + bool(message.audio) + bool(message.point))
+    return Ready(letter, message, cost=message.sends)
 
 
 def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:

@@ -58,5 +58,5 @@ def _files(folder: Path, sealed_with: Vault) -> int:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Recordings of questionnaires lie in the same folder, in the open; voices are named so."""
+    """Whatever else lies in this folder is in the open; voices are named so."""
     return len(path.stem) == voices.NAME and path.suffix[1:] in {*voices.ENDINGS.values(), "bin"}

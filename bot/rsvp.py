@@ -263,7 +263,8 @@ def _with_notes(notes: Sequence[Message], message: Message) -> list[Effect]:
     """A note before the next message, in one with it if both are short."""
     *before, last = notes
     text = f"{last.text}\n\n{message.text}"
-    if len(text) > moving.MESSAGE_LENGTH or message.edits or message.audio:
+    seen = message.audio or message.image or message.shown
+    if len(text) > moving.MESSAGE_LENGTH or message.edits or seen:
         return [*map(Say, notes), Say(message)]
     return [*map(Say, before), Say(replace(message, text=text, point=last.point))]
 

@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
+    def published(self) -> Path:
+        """The folder of pictures and recordings of published questionnaires: open to everybody."""
+        return self.data / "media" / "forms"
+
+    @property
     def telegram_on(self) -> bool:
         return bool(self.telegram_token.get_secret_value())
 

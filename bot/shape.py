@@ -115,6 +115,9 @@ _OTHERS = (
 )
 
 
+UNKNOWN = "application/octet-stream"
+
+
 def file_type(content: bytes, declared: str) -> str | None:
     """Which kind of file the bytes show; what was announced as audio has to be audio.
 

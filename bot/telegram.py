@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -41,6 +41,7 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a 
 
 # Limits of the Bot API, in UTF-16 units; see telegram.constants.
 LONGEST_TEXT = 4096
+LONGEST_CAPTION = 1024
 MOST_BUTTONS = 100
 WIDEST_BUTTON = 34  # cut at the edge of an old phone (360 px) beyond this
 PAIRS, TRIPLES = 16, 8  # labels up to this long stand two or three in a row
@@ -217,7 +218,7 @@ class Telegram:
         media: Path = Path(),
         request: Request | None = None,
     ) -> None:
-        """`media` is the folder of the recordings that messages name."""
+        """`media` is the folder of the pictures and recordings that messages name."""
         base = api.rstrip("/")
         self._request = request or Request(Pool())
         self._bot = Bot(
@@ -229,7 +230,7 @@ class Telegram:
         )
         self._send_message = f"{self._bot.base_url}/sendMessage"
         self._media = media
-        self._uploaded: dict[str, str] = {}  # recording -> Telegram's id of it
+        self._uploaded: dict[str, str] = {}  # file -> Telegram's id of it
 
     async def send(self, address: str, message: Message) -> str:
         """Settle the button press and say the message, at once; the id of the message."""
@@ -255,8 +256,7 @@ class Telegram:
         parts = shape.split(text, LONGEST_TEXT)
         if message.edits and len(parts) == 1 and await self._edit(address, message, text, keyboard):
             return message.edits
-        if message.audio:
-            await self._play(address, message.audio)
+        await self._show(address, message)
         for part in parts[:-1]:
             await self._text(address, part)
         sent = await self._text(address, parts[-1], _markup(message)) if parts else ""
@@ -296,27 +296,46 @@ class Telegram:
             return "not modified" in refused.reason.lower()
         return True
 
-    async def _play(self, address: str, audio: str) -> None:
-        """Send a recording. If it cannot be sent, the words still can."""
-        send = self._bot.send_voice if audio.endswith((".ogg", ".oga", ".opus")) else None
+    async def _show(self, address: str, message: Message) -> None:
+        """Send what is seen and heard before the words; under each choice's, which one it is."""
+        if message.image:
+            await self._attach(address, message.image, self._bot.send_photo)
+        if message.audio:
+            await self._attach(address, message.audio, self._playing(message.audio))
+        for each in message.shown:
+            label = shape.shorten(shape.sendable(each.label), LONGEST_CAPTION)
+            if each.image:
+                await self._attach(address, each.image, self._bot.send_photo, label)
+            if each.audio:
+                await self._attach(address, each.audio, self._playing(each.audio), label)
+
+    def _playing(self, audio: str) -> Callable[..., Awaitable[Said]]:
+        voice = audio.endswith((".ogg", ".oga", ".opus"))
+        return self._bot.send_voice if voice else self._bot.send_audio
+
+    async def _attach(
+        self, address: str, name: str, send: Callable[..., Awaitable[Said]], label: str = ""
+    ) -> None:
+        """Send a picture or a recording. If it cannot be sent, the words still can."""
         try:
-            source = self._recording(audio)
+            source = self._source(name)
             with explained():
-                said = await (send or self._bot.send_audio)(address, source)
-            if part := said.voice or said.audio:
-                self._uploaded[audio] = part.file_id
+                said = await send(address, source, caption=label or None)
+            part = said.voice or said.audio or (said.photo[-1] if said.photo else None)
+            if part is not None:
+                self._uploaded[name] = part.file_id
         except Gone:
             raise
         except (Refused, Uncertain) as error:
-            log.warning("a recording was not sent", audio=audio, reason=error.reason)
+            log.warning("a file was not sent", file=name, reason=error.reason)
 
-    def _recording(self, audio: str) -> str | bytes:
+    def _source(self, name: str) -> str | bytes:
         """Telegram's id of it, its URL, or its bytes: Telegram keeps what was sent once."""
-        if audio.startswith(("https://", "http://")):
-            return audio
-        if known := self._uploaded.get(audio):
+        if name.startswith(("https://", "http://")):
+            return name
+        if known := self._uploaded.get(name):
             return known
-        path = (self._media / audio).resolve()
+        path = (self._media / name).resolve()
         if not path.is_relative_to(self._media.resolve()) or not path.is_file():
             raise Refused("there is no such file in the media folder")
         return path.read_bytes()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import phonenumbers
 import structlog
@@ -200,6 +200,7 @@ class WhatsApp:
         recall: Callable[[str], str | None],
         remember: Callable[[str, str], None],
         callback: str = "",
+        files: str = "",
         api: str = "",
         pool: Pool | None = None,
         outside: Pool | None = None,
@@ -208,7 +209,8 @@ class WhatsApp:
 
         Buttons and lists have to be laid down at Twilio before they are sent. `recall(key)`
         gives what `remember(key, sid)` was told, also after a restart; an empty sid means that
-        Twilio did not take them. `callback` is the public URL for what becomes of messages.
+        Twilio did not take them. `callback` is the public URL for what becomes of messages,
+        `files` that below which pictures and recordings of questionnaires are.
         `outside` fetches files from where Twilio sends us.
         """
         self._pool = pool or Pool()
@@ -219,6 +221,7 @@ class WhatsApp:
         self._client = Client(account, token, http_client=Http(self._pool, self._api))
         self._sender = number(sender)
         self._callback = callback
+        self._files = files
         self._menu = menu
         self._recall = recall
         self._remember = remember
@@ -230,8 +233,7 @@ class WhatsApp:
         if message.edits and message.several:
             return ""
         text = shape.sendable(message.text)
-        if message.audio:
-            await self._play(address, message.audio)
+        await self._show(address, message)
         sent = await self._tappable(address, message, text)
         sent = sent or await self._plain(address, _numbered(message, text))
         if message.point:
@@ -259,16 +261,27 @@ class WhatsApp:
             self._keep(key, "")
             return ""
 
-    async def _play(self, address: str, audio: str) -> None:
-        """Send a recording, which Twilio fetches. If it cannot be sent, the words still can."""
-        if not audio.startswith(("https://", "http://")):
-            return  # a file that only this machine has
+    async def _show(self, address: str, message: Message) -> None:
+        """Send what is seen and heard before the words. WhatsApp shows no words beside a sound."""
+        await self._attach(address, message.image)
+        await self._attach(address, message.audio)
+        for each in message.shown:
+            await self._attach(address, each.image, shape.sendable(each.label))
+            await self._attach(address, each.audio)
+
+    async def _attach(self, address: str, name: str, label: str = "") -> None:
+        """Send a file, which Twilio fetches. If it cannot be sent, the words still can."""
+        url = name
+        if not name.startswith(("https://", "http://")):
+            url = f"{self._files}/{quote(name)}"
+        if not name or not (self._files or url == name):
+            return  # nothing, or a file that only this machine has
         try:
-            await self._create(address, media=audio)
+            await self._create(address, shape.shorten(label, LONGEST_BODY), media=url)
         except (Gone, WindowClosed):
             raise
         except (Refused, Uncertain) as error:
-            log.warning("a recording was not sent", audio=audio, reason=error.reason)
+            log.warning("a file was not sent", file=name, reason=error.reason)
 
     async def _point(self, address: str, point: tuple[float, float], text: str) -> None:
         """Send a place under the first words of the text, which is out already."""

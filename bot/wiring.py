@@ -188,7 +188,7 @@ def _channels(settings: Settings, engine: Engine) -> Mapping[str, Channel]:
 def telegram(settings: Settings) -> Telegram:
     """The bot of these settings."""
     token = settings.telegram_token.get_secret_value()
-    return Telegram(token, settings.telegram_api, settings.data / "media")
+    return Telegram(token, settings.telegram_api, settings.published)
 
 
 def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
@@ -211,6 +211,7 @@ def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
         recall=recall,
         remember=remember,
         callback=f"{settings.public_url}/hooks/whatsapp" if settings.public_url else "",
+        files=f"{settings.public_url}/media" if settings.public_url else "",
         api=settings.twilio_api,
     )
 

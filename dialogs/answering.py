@@ -287,7 +287,7 @@ def missed(talk: Talk, asked: Asked, library: Library, fault: str = "") -> Turn:
         help_ = asking.first_help if misses % 3 == 1 else asking.second_help
         words = help_(question, missed, library, talk.language, fault)
         message = asking.message(question, missed, library, talk.language)
-        return talk, [Say(replace(message, text=words))]
+        return talk, [Say(replace(message, text=words, image="", shown=()))]
     required = walking.required(question, dialog, library)
     keys = ("repeat", "help") if required else ("repeat", "skip", "help")
     own = asking.choices(question, missed, library, talk.language)

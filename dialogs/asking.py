@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dialogs import minors, replies, walking
+from dialogs.attachments import kept_as
 from dialogs.phrases import say
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, REFERENCE, Question
 from dialogs.state import Dialog
-from dialogs.values import LANGUAGES, Choice, Message, Text, in_language
+from dialogs.values import LANGUAGES, Choice, Message, Shown, Text, in_language
 from dialogs.walking import Library as Library
 from dialogs.walking import options, progress
 
@@ -105,7 +106,9 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
             for place, option in enumerate(question.options)
             if several and option.name in dialog.ticked
         ),
-        audio=question.audio.get(language or "es", ""),
+        audio=kept_as(question.audio.get(language or "es", "")),
+        image=kept_as(in_language(question.image, language)),
+        shown=_shown(question, dialog, library, language),
         language="yua" if language == "yua" else "es",
     )
 
@@ -192,6 +195,24 @@ def choices(
     if question.type in SEVERAL:
         return (*listed, Choice(payload("ok"), say("done", language)))
     return listed
+
+
+def _shown(
+    question: Question, dialog: Dialog, library: Library, language: str | None
+) -> tuple[Shown, ...]:
+    """The pictures and recordings of the choices that are listed."""
+    if not question.asked or long(question, dialog, library):
+        return ()
+    found = (
+        Shown(
+            f"{number}. {words(option.label, dialog, library, language, question)}",
+            kept_as(in_language(option.image, language)),
+            kept_as(option.audio.get(language or "es", "")),
+        )
+        for number, option in enumerate(options(question, dialog, library), 1)
+        if option.image or option.audio
+    )
+    return tuple(each for each in found if each.image or each.audio)
 
 
 # help

@@ -114,7 +114,7 @@ def _tick(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> T
     ticked = replace(dialog, ticked=marks)
     talk = moving.replaced(talk, dialog, ticked)
     message = asking.message(question, ticked, library, talk.language)
-    return talk, [Say(replace(message, edits=inbound.pressed))]
+    return talk, [Say(replace(message, edits=inbound.pressed, image="", shown=()))]
 
 
 def _in_order(question: Question, marks: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyxform.errors import PyXFormError
 from pyxform.xls2xform import convert
 
-from dialogs import columns, reaching, rows, simulation
+from dialogs import attachments, columns, reaching, rows, simulation
 from dialogs import script as scripts
 from dialogs.faults import Fault, said
 from dialogs.questions import REFERENCE, Option, Question, Script
@@ -24,8 +24,6 @@ BUTTON, LIST = 20, 24  # letters on a WhatsApp button (up to 3 choices), and in 
 MOST_LISTED = 10
 READABLE = 40  # letters that a Telegram button shows on a small screen
 BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_telegram"))
-LARGEST_AUDIO = 16_000_000  # bytes, of WhatsApp
-AUDIO = (".ogg", ".opus", ".oga", ".mp3", ".m4a", ".aac", ".amr", ".mp4")
 PEOPLE = 40  # simulated, for the reading time
 OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
 ROW = re.compile(r"\[row\s*:\s*(\d+)\]")
@@ -50,7 +48,7 @@ def check(path: Path) -> Checked:
     faults = [
         *_pyxform(path, reading.book, reading.script),
         *reaching.faults(found),
-        *_audio(path.parent, found),
+        *attachments.faults(path.parent, found),
     ]
     walked = simulation.simulate(found, PEOPLE, 1) if not faults else None
     warnings = [
@@ -210,38 +208,6 @@ def _long_message(question: Question) -> Iterator[Fault]:
 
 def _longest(text: Text) -> str:
     return max(text.values(), key=len, default="")
-
-
-# recordings
-
-
-def _audio(folder: Path, script: Script) -> Iterator[Fault]:
-    for question in script.questions:
-        yield from _recordings(folder, "survey", question.row, question.name, question.audio)
-    options = {
-        (option.row, option.name): option
-        for question in script.questions
-        for option in question.options
-        if option.audio
-    }
-    for option in options.values():
-        yield from _recordings(folder, "choices", option.row, option.name, option.audio)
-
-
-def _recordings(folder: Path, sheet: str, row: int, name: str, audio: Text) -> Iterator[Fault]:
-    for file in dict.fromkeys(audio.values()):
-        if file.startswith(("https://", "http://")):
-            continue
-        found = next(
-            (path for path in (folder / file, folder / "media" / file) if path.is_file()), None
-        )
-        if found is None:
-            yield Fault(sheet, row, name, said("recording_missing", file=file))
-        elif found.suffix.lower() not in AUDIO:
-            what = said("recording_type", file=file, names=", ".join(AUDIO))
-            yield Fault(sheet, row, name, what)
-        elif found.stat().st_size > LARGEST_AUDIO:
-            yield Fault(sheet, row, name, said("recording_large", file=file))
 
 
 # the guide

@@ -127,6 +127,7 @@ def joined(effects: list[Effect]) -> list[Effect]:
         if isinstance(effect, Say) and isinstance(last, Say):
             both = f"{last.message.text}\n\n{effect.message.text}"
             plain = not (last.message.choices or last.message.audio or effect.message.edits)
+            plain = plain and not (effect.message.image or effect.message.shown)  # seen in between
             if plain and not last.message.edits and len(both) <= MESSAGE_LENGTH:
                 joined[-1] = Say(replace(effect.message, text=both))
                 continue

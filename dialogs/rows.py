@@ -93,8 +93,16 @@ def _question(
 def heading(row: Row, outer: tuple[Expression, ...], repeat: str, place: int) -> Question:
     """What a group is called, said once before its first question."""
     name = f"{row.cell('name') or place}.title"
-    label, audio = row.text("label"), row.text("media::audio")
-    return Question(row.number, "note", name, label, relevant=outer, repeat=repeat, audio=audio)
+    return Question(
+        row=row.number,
+        type="note",
+        name=name,
+        label=row.text("label"),
+        relevant=outer,
+        audio=row.text("media::audio"),
+        image=row.text("media::image"),
+        repeat=repeat,
+    )
 
 
 # cells

@@ -91,6 +91,15 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What goes with one of the choices: a picture of it, a recording of it, or both."""
+
+    label: str  # with the number by which it may be answered
+    image: str = ""
+    audio: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What is said to a person, before any channel gives it a shape."""
 
@@ -100,9 +109,18 @@ class Message:
     chosen: tuple[str, ...] = ()  # payloads of the marks that are set
     edits: str = ""  # the provider's id of the message that this one replaces
     callback: str = ""  # settle this button press with the message
-    audio: str = ""  # a recorded reading of the text: a file of the media folder, or a URL
+    audio: str = ""  # a recorded reading of the text: a published file, or a URL
+    image: str = ""  # a picture that is seen before the text: likewise
+    shown: tuple[Shown, ...] = ()
     point: tuple[float, float] | None = None
     language: Language = "es"
+
+    @property
+    def sends(self) -> int:
+        """How many messages it takes at a provider."""
+        further = (self.audio, self.image, self.point)
+        files = (file for each in self.shown for file in (each.image, each.audio))
+        return 1 + sum(map(bool, (*further, *files)))
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
@@ -114,6 +132,8 @@ def message_to_json(message: Message) -> dict[str, Any]:
             found[field.name] = value
     if message.choices:
         found["choices"] = [[choice.payload, choice.label] for choice in message.choices]
+    if message.shown:
+        found["shown"] = [[each.label, each.image, each.audio] for each in message.shown]
     return found
 
 
@@ -122,6 +142,7 @@ def message_from_json(found: Mapping[str, Any]) -> Message:
     given = dict(found)
     given["choices"] = tuple(Choice(*pair) for pair in given.get("choices", ()))
     given["chosen"] = tuple(given.get("chosen", ()))
+    given["shown"] = tuple(Shown(*each) for each in given.get("shown", ()))
     if given.get("point"):
         given["point"] = tuple(given["point"])
     return Message(**given)

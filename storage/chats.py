@@ -60,6 +60,11 @@ def _line(row: Any, content: Mapping[str, Any]) -> dict[str, Any]:
         "chosen": list(content.get("chosen", ())),
         "edits": int(edits) if edits.isdecimal() else 0,
         "audio": content.get("audio", ""),
+        "image": content.get("image", ""),
+        "shown": [
+            {"label": label, "image": image, "audio": audio}
+            for label, image, audio in content.get("shown", ())
+        ],
         "point": content.get("point"),
         "at": row.at.isoformat(),
     }

@@ -37,7 +37,11 @@ FOR_ORGANIZERS = {
     *("messages", "rights", "accounts"),
 }
 VARIABLE = re.compile(r"<(?:\w+:)?")  # as Flask writes it
-NEVER_RIGHT = {"POST /entrar", "GET /chat/media/{name}"}  # nobody guesses a password or a file
+NEVER_RIGHT = {
+    "POST /entrar",
+    "GET /media/{name}",
+    "GET /chat/media/{name}",
+}  # nobody guesses a password or a file
 TRIES = int(os.environ.get("CONSULTA_CALLS", "10"))  # of each route; more by hand
 FORUM = "elforo"
 CHAT_TOKEN = "una-pagina-abierta"

@@ -380,7 +380,7 @@ def test_a_questionnaire_brings_its_recordings(fresh):
     checked = _upload(dora, form, (io.BytesIO(b"OggS"), "idea.ogg"))
     draft = checked.text.partition('name="borrador" value="')[2].partition('"')[0]
     dora.sends("/cuestionarios", "/cuestionarios/publicar", borrador=draft, archivo="idea.md")
-    assert (fresh.parts.settings.data / "media" / "idea.ogg").read_bytes() == b"OggS"
+    assert (fresh.parts.settings.published / "idea.ogg").read_bytes() == b"OggS"
 
 
 def _upload(visitor, form, *more):

@@ -18,7 +18,7 @@ from bot.channel import Broken, Gone, Moved, Refused, SendError, TryLater, Uncer
 from bot.http import Pool
 from bot.telegram import Telegram
 from bot.telegram_http import Request
-from dialogs.values import Choice, Kind, Media, Message
+from dialogs.values import Choice, Kind, Media, Message, Shown
 from tests.emulators import samples
 from tests.emulators import telegram as bot_api
 from tests.emulators import telegram_people as people
@@ -402,7 +402,31 @@ def test_words_go_out_also_without_their_recording(api, tmp_path, name):
     with capture_logs() as logs:
         say(api, Message("Hola", audio=name), media=tmp_path / "media")
     assert [seen.kind for seen in api.history(ANA)] == ["text"]
-    assert [entry["event"] for entry in logs] == ["a recording was not sent"]
+    assert [entry["event"] for entry in logs] == ["a file was not sent"]
+
+
+def test_pictures_and_recordings_come_before_the_words_under_their_choices(api, tmp_path):
+    for name in ("q.jpg", "a.jpg"):
+        (tmp_path / name).write_bytes(samples.JPEG)
+    for name in ("q.ogg", "b.ogg"):
+        (tmp_path / name).write_bytes(samples.OGG)
+    shown = (Shown("1. Pozo", image="a.jpg"), Shown("2. Llave" + "x" * 2000, audio="b.ogg"))
+    choices = (Choice("x.0.0", "Pozo"), Choice("x.0.1", "Llave"))
+    message = Message("¿De dónde?", choices, audio="q.ogg", image="q.jpg", shown=shown)
+    assert message.sends == 5
+    say(api, message, media=tmp_path)
+    seen = api.history(ANA)
+    assert [each.kind for each in seen] == ["photo", "voice", "photo", "voice", "text"]
+    assert [each.text[:8] for each in seen] == ["", "", "1. Pozo", "2. Llave", "¿De dónd"]
+    assert [button.text for button in seen[-1].buttons] == ["Pozo", "Llave"]
+
+
+def test_words_go_out_also_when_telegram_cannot_make_a_picture_of_a_file(api, tmp_path):
+    (tmp_path / "q.jpg").write_bytes(samples.PDF)
+    with capture_logs() as logs:
+        say(api, Message("Hola", image="q.jpg"), media=tmp_path)
+    assert [seen.kind for seen in api.history(ANA)] == ["text"]
+    assert "process_failed" in logs[0]["reason"]
 
 
 def test_a_place_follows_the_words(api):

@@ -28,7 +28,7 @@ from bot.channel import (
 from bot.http import Pool
 from bot.twilio_http import ACTIONS, failure
 from bot.whatsapp import WhatsApp
-from dialogs.values import Choice, Inbound, Kind, Media, Message, Receipt, ReceiptState
+from dialogs.values import Choice, Inbound, Kind, Media, Message, Receipt, ReceiptState, Shown
 from tests.emulators import samples
 from tests.emulators import twilio as rest
 from tests.emulators import twilio_people as people
@@ -402,7 +402,18 @@ def test_words_go_out_also_without_their_recording(api):
     with capture_logs() as logs:
         say(api, Message("Hola", audio="https://consulta.example/media/q1.ogg"))
     assert api.texts(ANA) == ["Hola"]
-    assert [entry["event"] for entry in logs] == ["a recording was not sent"]
+    assert [entry["event"] for entry in logs] == ["a file was not sent"]
+
+
+def test_pictures_and_recordings_are_fetched_from_us_and_come_before_the_words(api):
+    shown = (Shown("1. Pozo", image="el pozo.png"), Shown("2. Llave", audio="b.ogg"))
+    message = Message("¿De dónde?", image="q.jpg", shown=shown)
+    say(api, message, files="https://consulta.example/media")
+    seen = api.history(ANA)
+    base = "https://consulta.example/media/"
+    urls = [(f"{base}q.jpg",), (f"{base}el%20pozo.png",), (f"{base}b.ogg",), ()]
+    assert [each.media for each in seen] == urls
+    assert [each.text for each in seen] == ["", "1. Pozo", "", "¿De dónde?"]
 
 
 def test_a_place_follows_the_words(api):

@@ -35,7 +35,7 @@ from bot.settings import Settings, secret
 from bot.wiring import Parts
 from storage import notices
 from storage.database import reading
-from webhooks import chat, forums, health, hooks, own_data, pages
+from webhooks import chat, forums, health, hooks, own_data, pages, published
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 PATIENCE = 30.0  # seconds for what is on its way, once the server is gone
@@ -79,6 +79,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.register_blueprint(own_data.blueprint)  # each link is proof enough, without a session
     app.register_blueprint(health.blueprint)
     app.register_blueprint(forums.blueprint)
+    app.register_blueprint(published.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
     pages.install(app, exempt=(hooks.blueprint, own_data.blueprint, chat.blueprint))

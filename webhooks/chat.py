@@ -29,6 +29,7 @@ from dialogs.values import Inbound, Media, in_language
 from storage import answers, chats, translating
 from storage.database import reading
 from storage.vault import Vault
+from webhooks import published
 
 blueprint = Blueprint("chat", __name__, url_prefix="/chat")
 
@@ -94,7 +95,25 @@ def messages() -> Response:
     with reading(_parts().engine) as db:
         found = chats.messages(db, session["chat"], int(after) if after.isdecimal() else 0)
         waiting = chats.waiting(db, session["chat"])
-    return jsonify(messages=found, typing=waiting)
+    return jsonify(messages=[_addressed(line) for line in found], typing=waiting)
+
+
+def _addressed(line: dict[str, Any]) -> dict[str, Any]:
+    """A line with the addresses of what is seen and heard before it: the question's, then those of
+    its choices. A voice note of the person has its own address already."""
+    if line["from"] == "me":
+        return line
+    own = {"label": "", "image": line["image"], "audio": line["audio"]}
+    named = [each for each in (own, *line["shown"]) if each["image"] or each["audio"]]
+    shown = [
+        {
+            **each,
+            "image": published.address(each["image"]),
+            "audio": published.address(each["audio"]),
+        }
+        for each in named
+    ]
+    return {**line, "image": "", "audio": "", "shown": shown}
 
 
 @blueprint.get("/stored")

@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from bot import recordings
+from bot import publishing
 from dialogs import checking, drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
@@ -315,9 +315,9 @@ def publish() -> Response:
               "fault")  # fmt: skip
         return redirect(url_for("forms.page"))
     try:
-        recordings.keep(path.parent, found, parts().settings.data / "media")
+        publishing.keep(path.parent, found, parts().settings.published)
     except FileExistsError as error:
-        flash(f"No se publicó: ya hay otra grabación que se llama {error}. Ponle otro nombre, "
+        flash(f"No se publicó: ya hay otro archivo que se llama {error}. Ponle otro nombre, "
               "también en el cuestionario.", "fault")  # fmt: skip
         return redirect(url_for("forms.page"))
     state = "pilot" if given.get("estado") == "piloto" else "open"

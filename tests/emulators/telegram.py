@@ -34,6 +34,7 @@ __all__ = ["Button", "Failure", "Seen", "Telegram", "bad_request", "chat_not_fou
 TOKEN = "7000001:AAtestTESTtestTESTtestTESTtestTESTte"
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 LARGEST_DOWNLOAD = 20_000_000  # bytes; a bot cannot fetch more (Bot API, getFile)
+LARGEST_PHOTO = 10_000_000  # bytes (Bot API, Sending files)
 
 SENDING = {
     "sendMessage": "text",
@@ -345,6 +346,8 @@ class Telegram:
         if kind not in samples.BY_KIND:
             return "", None
         if kind in call.files:
+            if kind == "photo":
+                _check_photo(call.files[kind])
             file_id = f"{kind}-{next_id()}"
             self.files[file_id] = call.files[kind]
             return file_id, call.files[kind]
@@ -497,6 +500,13 @@ ACTS: dict[str, Callable[[Telegram, Call], Any]] = {
     "getWebhookInfo": Telegram._webhook_info,
     "getFile": Telegram._get_file,
 }
+
+
+def _check_photo(content: bytes) -> None:
+    if not content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF")):
+        raise refuse("IMAGE_PROCESS_FAILED")
+    if len(content) > LARGEST_PHOTO:
+        raise RefusedError(Failure(413, "Request Entity Too Large"))
 
 
 def _id(chat: Person | int) -> int:

@@ -54,6 +54,19 @@ MEDIA = {
 }
 
 
+Fetch = Callable[[str], tuple[int, str, bytes]]  # status, content type, content
+LARGEST = {"image": 5_000_000, "audio": 16_000_000}  # bytes (Guidance on WhatsApp Media Messages)
+SENDABLE = ("image/jpeg", "image/png", "audio/ogg", "audio/amr", "audio/mpeg", "audio/aac")
+SENDABLE += ("audio/3gpp", "audio/mp4")
+
+
+def _fit(found: tuple[int, str, bytes]) -> bool:
+    """Whether WhatsApp would take what was fetched."""
+    status, kind, content = found
+    largest = LARGEST.get(kind.partition("/")[0], 0)
+    return status == 200 and kind in SENDABLE and len(content) <= largest
+
+
 def too_many() -> Failure:
     return Failure(429, 20429)
 
@@ -146,6 +159,7 @@ class Twilio:
         self.approved: set[str] = set()
         self.media: dict[str, tuple[str, bytes]] = {}  # media sid -> type, content
         self.heard: dict[str, datetime] = {}  # number -> its last message
+        self.fetch: Fetch | None = None  # how an address of media is fetched; None: not at all
         self._seen: dict[str, Seen] = {}
         self._callbacks: list[Callback] = []
         self._change = self._ledger.change
@@ -343,6 +357,8 @@ class Twilio:
             if self.window == "create":
                 raise RefusedError(63016)
             seen = replace(seen, fails=("undelivered", 63016))
+        if self.fetch is not None and not all(map(_fit, map(self.fetch, seen.media))):
+            seen = replace(seen, fails=("undelivered", 63019))
         if failure is not None and failure.later:
             seen = replace(seen, fails=(failure.later, failure.code))
         self._seen[seen.sid] = seen

@@ -36,6 +36,7 @@ SAYINGS = {
     63003: "Channel could not find To address",
     63007: "Twilio could not find a Channel with the specified From address",
     63016: "Failed to send freeform message because you are outside the allowed window",
+    63019: "Media failed to download",
     63018: "Rate limit exceeded for Channel",
     63021: "Channel invalid content error",
     63024: "Invalid message recipient",

@@ -1,7 +1,7 @@
-// The local chat page: sends what is said, asks for the answers, and draws both as a phone would.
+// Sends what is said, asks for the answers, and draws both as a phone would.
 "use strict";
 
-const FAST = 150; // ms between two looks for answers, right after something was said
+const FAST = 150; // ms between two looks, after something was said
 const SLOW = 2000; // ms, when nothing happens
 const EAGER = 3000; // ms of FAST before it relaxes
 const PATIENCE = 10000; // ms of typing dots without an answer
@@ -30,17 +30,17 @@ const csrf = document.querySelector("meta[name=csrf-token]").content;
 const $ = (id) => document.getElementById(id);
 const [log, scroller, words] = [$("log"), $("scroll"), $("words")];
 
-const views = new Map(); // message id → what is on the screen; an edited one has several ids
+const views = new Map(); // message id → what is on the screen
 const sent = new Map(); // our own id → the same
 const labels = new Map(); // payload → what its button says
 let last = 0; // the newest message seen
-let era = 0; // counts restarts: an answer from before one is thrown away
+let era = 0; // counts restarts: earlier answers are thrown away
 let lively = -EAGER; // when something last happened
-let awaited = 0; // when an answer was last expected; 0: none is
+let awaited = 0; // when an answer was last expected, or 0
 let polling = false;
 let timer = 0;
-let atEnd = true; // the newest message is in sight
-let queue = Promise.resolve(); // messages leave in the order they were written
+let atEnd = true; // the newest is in sight
+let queue = Promise.resolve(); // they leave in the order written
 
 const wide = matchMedia("(min-width: 960px)");
 const look = () => document.body.className;
@@ -108,7 +108,7 @@ function send(id, shown, request) {
 
 async function attempt(view) {
   const mine = era;
-  if (!sent.has(view.client)) return; // written by the person before the restart
+  if (!sent.has(view.client)) return; // written before the restart
   try {
     await view.request();
     if (mine !== era) return;
@@ -121,7 +121,7 @@ async function attempt(view) {
 }
 
 function settle(view, state, reason = "") {
-  if (view.state === "stored") return; // it is in the log: whatever the line says, it arrived
+  if (view.state === "stored") return; // it is in the log: it arrived
   view.state = state;
   view.reason = reason;
   draw(view);
@@ -179,7 +179,7 @@ function take(news) {
   $("empty").hidden = log.childElementCount > 0;
   showDots(news.typing);
   keepEnd(heard);
-  speakUp(); // what was there when the page opened is not read aloud; what comes later is
+  speakUp(); // what was there before is not read aloud
 }
 
 function receive(message) {
@@ -230,8 +230,11 @@ function drawBubble(view) {
   const mine = message.from === "me";
   const parts = [make("span", { className: "unseen" }, mine ? "Tú: " : "La consulta: ")];
   const src = message.local || message.audio;
-  const sound = { src, controls: true, preload: "none", "aria-label": "Nota de voz" }; // data costs
-  if (src) parts.push((view.player ||= make("audio", sound)));
+  if (src) parts.push((view.player ||= player(src, "Nota de voz")));
+  for (const { label, image, audio } of message.shown || []) {
+    const seen = image && make("img", { src: image, alt: "" });
+    parts.push(make("figure", {}, seen, label, audio && player(audio, label)));
+  }
   if (message.point) parts.push(mapLink(message.point));
   const said = message.from === "bot" ? linked(text(message)) : [text(message)];
   parts.push(make("p", { className: "words", dir: "auto" }, ...said, meta(message, state)));
@@ -242,6 +245,9 @@ function drawBubble(view) {
   }
   view.bubble.replaceChildren(...parts);
 }
+
+const player = (src, label) => // data costs
+  make("audio", { src, controls: true, preload: "none", "aria-label": label });
 
 function text(message) {
   const said = message.text || (message.kind === "voice" ? "Nota de voz" : "");
@@ -271,7 +277,7 @@ function mapLink([lat, lon]) {
   return make("span", { className: "where" }, where, outside(href, "Ver en el mapa"));
 }
 
-// Messages stand in the server's order; what it has not seen yet stands last.
+// In the server's order; what it has not seen yet stands last.
 function place({ node, first, message, day }) {
   node.order = first || Infinity;
   const older = (other) => other !== node && other.order <= node.order;
@@ -335,7 +341,7 @@ function choiceButtons(view, shape) {
   return view.message.choices.map((_, i) => button({ dir: "auto", onclick: () => pick(i) }));
 }
 
-// Only what changed is touched: the button keeps its focus, and only the change is read aloud.
+// Only what changed is touched: the button keeps its focus, only the change is read aloud.
 function mark(view, node, i) {
   const { choices, several, chosen } = view.message;
   const { label, payload } = choices[i];
@@ -498,7 +504,7 @@ function shareLocation() {
 
 // --- What is stored
 
-let asked = 0; // the newest request: an older one that comes late is ignored
+let asked = 0; // the newest request: an older one is ignored
 
 async function refreshStored() {
   const turn = ++asked;
@@ -601,9 +607,8 @@ function listen() {
   log.addEventListener("play", ({ target }) => { // one voice at a time; "play" does not bubble
     for (const other of log.querySelectorAll("audio")) if (other !== target) other.pause();
   }, true);
-  for (const choice of document.querySelectorAll("[name=look]")) {
+  for (const choice of document.querySelectorAll("[name=look]"))
     choice.onchange = () => dress(taste(choice.value));
-  }
 }
 
 function taste(chosen) {
@@ -622,7 +627,7 @@ function begin() {
   if (taste() === "whatsapp") dress("whatsapp");
   fit();
   poll();
-  if (wide.matches) words.focus(); // on a phone this would open the keyboard over the greeting
+  if (wide.matches) words.focus(); // on a phone the keyboard would hide the greeting
 }
 
 begin();
