@@ -144,6 +144,9 @@ def _known(one: Invitation) -> dict[str, Any]:
         "segment": one.segment,
         "at": one.due.isoformat(),
         "until": one.latest.isoformat(),
+        "spread": int(one.spread.total_seconds()),
+        "template": one.template,
+        "words": dict(one.words),
         "reach": one.reach,
         "alert": one.alert,
     }
@@ -279,6 +282,7 @@ def _more(counts: Mapping[str, Any]) -> str:
 @click.option("--at", help="Another time.")
 @click.option("--segment", help="Others.")
 @click.option("--until", help="Another last sensible moment.")
+@click.option("--spread", help="Over how long it is spread: 30m, 2h, 1d; 0m: as it goes.")
 @click.option("--template", help="Another ContentSid of an approved es_MX template.")
 @click.option("--es", help="Other words instead of the forum's description, in Spanish.")
 @click.option("--yua", help="The same in Maya.")
@@ -289,6 +293,7 @@ def invite_change(
     at: str | None,
     segment: str | None,
     until: str | None,
+    spread: str | None,
     template: str | None,
     es: str | None,
     yua: str | None,
@@ -298,9 +303,13 @@ def invite_change(
     """Change what has not begun; its words, template and last moment also while it runs."""
     with office(changes=True) as (db, library, _):
         one = invitations.get(db, number)
-        if (at or segment is not None) and one.state != "planned":
+        if one.state in ("done", "cancelled"):
+            raise Failure(f"Invitation {number} is {one.state}. Plan another one.")
+        if (at or spread or segment is not None) and one.state != "planned":
             raise Failure(f"Invitation {number} has begun. Cancel it, and plan another one.")
         values: dict[str, Any] = {}
+        if spread:
+            values["spread"] = int(_length(spread).total_seconds())
         if at:
             values["due"] = timing.awake(_moment(at) or now())
         if until:
@@ -312,8 +321,10 @@ def invite_change(
             values["words"] = {**one.words, **words}
         if segment is not None:
             values |= {"segment": segment, "reach": calling.reach(db, library, segment).total}
-        if values.get("latest", one.latest) <= values.get("due", one.due):
-            raise Failure("It would begin after its last sensible moment. Change --at or --until.")
+        over = timedelta(seconds=values.get("spread", one.spread.total_seconds()))
+        if values.get("latest", one.latest) <= values.get("due", one.due) + over:
+            raise Failure("It would end after its last sensible moment. Change --at, --spread or "
+                          "--until.")  # fmt: skip
         if values:
             invitations.change(db, number, **values)
         one = invitations.get(db, number)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,6 +47,7 @@ LARGEST_FILE = 16_000_000  # bytes; WhatsApp's own limit for audio
 LONGEST_NAME = 100  # of a place
 SKEW = timedelta(seconds=5)  # Twilio's clock shows whole seconds, and is not ours
 UNSAFE = "the file is not at a safe address"
+REFUSED_FOR = timedelta(hours=1)  # choices that Twilio did not take: so long as numbers
 HOPS = 3  # redirects from a media URL to where the file lies
 
 
@@ -204,14 +206,15 @@ class WhatsApp:
         api: str = "",
         pool: Pool | None = None,
         outside: Pool | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`menu` is what the button says that opens a list, in each language.
 
         Buttons and lists have to be laid down at Twilio before they are sent. `recall(key)`
         gives what `remember(key, sid)` was told, also after a restart; an empty sid means that
-        Twilio did not take them. `callback` is the public URL for what becomes of messages,
+        they have to be laid down anew. `callback` is the public URL for what becomes of messages,
         `files` that below which pictures and recordings of questionnaires are.
-        `outside` fetches files from where Twilio sends us.
+        `outside` fetches files from where Twilio sends us. `clock` counts seconds.
         """
         self._pool = pool or Pool()
         self._outside = outside or Pool(resolver=Outward)
@@ -225,6 +228,8 @@ class WhatsApp:
         self._menu = menu
         self._recall = recall
         self._remember = remember
+        self._clock = clock
+        self._refused: dict[str, float] = {}  # until when, by the clock
         self._known: dict[str, str] = {}  # so that the database is asked once for each key
         self._laying: dict[str, asyncio.Task[str]] = {}
 
@@ -258,7 +263,7 @@ class WhatsApp:
         except Refused as refused:
             if refused.code not in UNPRESENTABLE:
                 raise
-            self._keep(key, "")
+            self._refuse(key)
             return ""
 
     async def _show(self, address: str, message: Message) -> None:
@@ -324,10 +329,10 @@ class WhatsApp:
 
     async def _laid(self, key: str, offer: Mapping[str, Any]) -> str:
         """The id of these buttons at Twilio, laid down once; empty if they cannot be."""
-        known = self._known.get(key)
-        if known is None:
-            known = self._recall(key)
-        if known is not None:
+        if self._refused.get(key, 0.0) > self._clock():
+            return ""
+        known = self._known.get(key) or self._recall(key)
+        if known:
             self._known[key] = known
             return known
         if key not in self._laying:  # a broadcast would lay down the same fifty times at once
@@ -338,6 +343,13 @@ class WhatsApp:
     def _keep(self, key: str, sid: str) -> None:
         self._known[key] = sid
         self._remember(key, sid)
+
+    def _refuse(self, key: str) -> None:
+        """These choices go as numbers for a while, and are then laid down anew: what Twilio
+        refuses today (a limit, an outage, a resource that is gone) it may take tomorrow."""
+        self._refused[key] = self._clock() + REFUSED_FOR.total_seconds()
+        self._known.pop(key, None)
+        self._remember(key, "")
 
     async def _lay(self, key: str, offer: Mapping[str, Any]) -> str:
         # WhatsApp has no code for Maya; it matters only for templates that Meta approves.
@@ -350,7 +362,8 @@ class WhatsApp:
                 sid = _sid(made.sid)
         except Refused as refused:
             log.warning("Twilio does not take these choices", reason=refused.reason)
-            sid = ""
+            self._refuse(key)
+            return ""
         except SendError as error:
             log.warning("choices go as text for now", reason=error.reason)
             return ""

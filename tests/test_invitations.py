@@ -14,8 +14,9 @@ from bot import invitations as calling
 from bot import rsvp, timing
 from bot.cli import main
 from bot.invitations import PlanError
-from storage import invitations, outbox, people, schema
+from storage import database, invitations, outbox, people, schema
 from storage.database import reading, writing
+from storage.vault import vault
 from tests.forum_world import ASKED, DAY, HOUR, WATER, Forums
 from tests.world import World, world
 
@@ -417,6 +418,54 @@ def test_the_contract_of_the_commands(run, file: Path) -> None:
     assert "Agua y servicios" in run("invite", "preview", "4")
     assert run("invite", "resend-uncertain", "4", "--json") == {"resent": 0}
     assert run("forum", "cancel", "agua", "--json") == {"forum": 1, "state": "cancelled"}
+
+
+def test_what_is_planned_is_changed_from_the_terminal(run, file: Path) -> None:
+    run("forum", "add", str(file))
+    run("invite", "plan", "1", "--at", "+1h", "--json")
+    first = run("invite", "list", "1", "--json")[0]
+    year = datetime.now().year + 1  # noqa: DTZ005 - only the year
+    at, until = f"{year}-07-01T10:00", f"{year}-07-09T20:00"
+    found = run("invite", "change", "4", "--at", at, "--until", until, "--spread", "2h", "--json")
+    assert (found["at"], found["until"], found["spread"]) == (
+        f"{year}-07-01T16:00:00+00:00", f"{year}-07-10T02:00:00+00:00", 7200,
+    )  # fmt: skip
+    assert found["segment"] == first["segment"] == ""
+    words = ("--es", "Ven, hay café.", "--yua", "Ko'oten.")
+    found = run("invite", "change", "4", *words, "--template", "HX1", "--json")
+    assert found["words"] == {"es": "Ven, hay café.", "yua": "Ko'oten."}
+    assert "Ven, hay café." in run("invite", "preview", "4")
+    assert "template HX1" in run("invite", "preview", "4")
+    found = run("invite", "change", "4", "--es", "Ven.", "--segment", "language = yua", "--json")
+    assert (found["words"]["es"], found["segment"]) == ("Ven.", "language = yua")
+    assert found["words"]["yua"] == "Ko'oten."
+    night = run("invite", "change", "4", "--at", f"{year}-07-02T23:00", "--json")
+    assert night["at"] == f"{year}-07-03T14:00:00+00:00"  # people sleep: at eight in the morning
+    assert run("invite", "change", "4", "--template", "", "--json")["template"] == ""
+    assert "People have no 'lengua'" in run(
+        "invite", "change", "4", "--segment", "lengua=x", code=2
+    )
+    late = ("invite", "change", "4", "--at", f"{year}-07-09T19:00")
+    assert "end after its last sensible moment" in run(*late, code=2)
+    run("invite", "cancel", "4")
+    assert "is cancelled. Plan another one" in run("invite", "change", "4", "--es", "x", code=2)
+
+
+def test_what_has_begun_keeps_its_time_and_its_people(run, file: Path, tmp_path: Path) -> None:
+    run("forum", "add", str(file))
+    run("invite", "plan", "1", "--at", "+1h", "--json")
+    engine = database.connect(
+        f"sqlite:///{tmp_path / 'data' / 'consulta.db'}", vault(secret(tmp_path))
+    )
+    with database.disposing(engine), writing(engine) as db:
+        invitations.change(db, 4, state="sending")
+    for words in (("--at", "+2h"), ("--segment", "language = es"), ("--spread", "1h")):
+        assert "has begun" in run("invite", "change", "4", *words, code=2)
+    assert run("invite", "change", "4", "--es", "Ya casi.", "--json")["words"] == {"es": "Ya casi."}
+
+
+def secret(folder: Path) -> str:
+    return (folder / "data" / "secret.key").read_text(encoding="utf-8").strip()
 
 
 def test_errors_are_one_line_that_says_what_to_do(run, file: Path) -> None:

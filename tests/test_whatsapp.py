@@ -337,13 +337,21 @@ def test_choices_that_do_not_fit_are_numbered(api, message):
         assert f"\n{number}. {choice.label.strip()}" in seen.text
 
 
-def test_choices_that_twilio_does_not_take_are_numbered_and_not_tried_again(api):
+def test_choices_that_twilio_does_not_take_are_numbered_and_tried_again_after_a_while(api):
     kept: Kept = {}
+    minutes = [0.0]
     api.fail(rest.refused(20422), "CreateContent")
-    for _ in range(2):
-        say(api, Message("¿Aceptas?", CONSENT), kept)
-    assert api.texts(ANA) == ["¿Aceptas?\n\n1. Sí, acepto\n2. No, gracias"] * 2
-    assert len(api.called("CreateContent")) == 1
+
+    async def again(channel: WhatsApp) -> None:
+        for now in (0, 30, 61):
+            minutes[0] = now
+            await channel.send(ADDRESS, Message("¿Aceptas?", CONSENT))
+        await channel.send(ADDRESS, Message("¿Vas?", CONSENT))  # others are not touched by it
+
+    using(api, again, kept, clock=lambda: minutes[0] * 60)
+    assert [seen.shown for seen in api.history(ANA)] == ["text", "text", "buttons", "buttons"]
+    assert api.texts(ANA)[0] == "¿Aceptas?\n\n1. Sí, acepto\n2. No, gracias"
+    assert len(api.called("CreateContent")) == 3
 
 
 @pytest.mark.parametrize("how", [rest.broken(), rest.silence(), rest.half(), rest.too_many()])
@@ -360,7 +368,8 @@ def test_choices_that_are_gone_at_twilio_are_numbered(api):
     say(api, Message("¿Aceptas?", CONSENT), kept)
     api.contents.clear()
     say(api, Message("¿Aceptas?", CONSENT), kept)
-    assert [seen.shown for seen in api.history(ANA)] == ["buttons", "text"]
+    say(api, Message("¿Aceptas?", CONSENT), kept)  # after a restart they are laid down anew
+    assert [seen.shown for seen in api.history(ANA)] == ["buttons", "text", "buttons"]
 
 
 def test_marks_that_change_send_nothing(api):
