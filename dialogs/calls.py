@@ -60,6 +60,7 @@ FUNCTIONS = {
         contains=("text text", lambda source, part: part in source),
         ends_with=("text text", str.endswith),
         false=("", lambda: False),
+        geofence=("text text", do.inside),
         is_selected=("text text", do.selected),
         not_=("truth", operator.not_),
         regex=("text text", do.regex),
@@ -122,18 +123,58 @@ FUNCTIONS = {
 }
 
 REFUSED = {  # function -> the kind of faults.toml that says what to write instead
-    "geofence": "instead_distance",
+    "comment-status": "instead_nothing",
+    "extract-signed": "instead_nothing",
     "id": "instead_name",
     "instance": "instead_lookup",
+    "intersects": "instead_place",
     "jr:itext": "instead_choice_name",
     "lang": "instead_language",
     "last": "instead_count",
     "local-name": "instead_name",
     "name": "instead_choice_name",
+    **dict.fromkeys(("averageif", "countif", "sumif"), "instead_counting"),
     "namespace-uri": "instead_name",
     "property": "instead_device",
     "randomize": "instead_randomize",
     "version": "instead_version",
+}
+ELSEWHERE = {  # functions of spreadsheets and later XPaths -> what does the same here
+    "and": "${x} = 'a' and ${y} = 'b'",
+    "average": "sum(${x}) div count(${repeat})",
+    "avg": "sum(${x}) div count(${repeat})",
+    "concatenate": "concat(${x}, ${y})",
+    "datedif": "int((today() - ${x}) div 365.25)",
+    "datediff": "int((today() - ${x}) div 365.25)",
+    "day": "format-date(${x}, '%d')",
+    "decimal-date": "decimal-date-time(${x})",
+    "empty": "${x} = ''",
+    "iif": "if(${x} = 'a', 1, 0)",
+    "index": "position(..)",
+    "is-null": "${x} = ''",
+    "isblank": "${x} = ''",
+    "isnull": "${x} = ''",
+    "left": "substr(${x}, 0, 3)",
+    "len": "string-length(${x})",
+    "length": "string-length(${x})",
+    "lower": "translate(${x}, 'ABC', 'abc')",
+    "lower-case": "translate(${x}, 'ABC', 'abc')",
+    "matches": "regex(${x}, '^[0-9]+$')",
+    "mean": "sum(${x}) div count(${repeat})",
+    "mid": "substr(${x}, 2, 5)",
+    "mod": "${x} mod 2",
+    "month": "format-date(${x}, '%m')",
+    "or": "${x} = 'a' or ${y} = 'b'",
+    "power": "pow(${x}, 2)",
+    "replace": "translate(${x}, 'a', 'b')",
+    "right": "substr(${x}, -3)",
+    "substitute": "translate(${x}, 'a', 'b')",
+    "text": "string(${x})",
+    "trim": "normalize-space(${x})",
+    "upper": "translate(${x}, 'abc', 'ABC')",
+    "upper-case": "translate(${x}, 'abc', 'ABC')",
+    "value": "number(${x})",
+    "year": "format-date(${x}, '%Y')",
 }
 _CHECKS: Mapping[str, Callable[[str], object]] = {  # of a second argument written out
     "regex": do.searcher,
@@ -192,8 +233,10 @@ def _problem(name: str, count: int) -> Said | None:
         least, most, _ = OVER_SCOPE[name]
     elif name in REFUSED:
         return said("function_refused", function=name, cure=said(REFUSED[name]))
+    elif name.lower() in ELSEWHERE:
+        return said("function_elsewhere", function=name, example=ELSEWHERE[name.lower()])
     else:
-        near = closures.nearest(name, [*FUNCTIONS, *OVER_SCOPE])
+        near = closures.nearest(name.lower(), [*FUNCTIONS, *OVER_SCOPE])
         return said("unknown_function", function=name, nearest=near)
     if least <= count <= most:
         return None

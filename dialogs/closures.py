@@ -344,7 +344,8 @@ def _path(token: Token, found: Found) -> Node:
         raise found.error(said("path_nowhere"), token)
     names = [step for step in rest if step.symbol not in (".", "..")]
     if any(step.symbol != "(name)" or step.label == "call" for step in names):
-        raise found.error(said("path_several"), token)
+        picks = any(step.symbol == "[" for step in names)
+        raise found.error(said("no_predicate" if picks else "path_several"), token)
     if names:
         return answer(str(names[-1].value), token, found)
     if any(step.symbol in ("/", "..") for step in (first, *rest)):
@@ -428,7 +429,12 @@ def _refuse(token: Token, found: Found) -> Node:
     raise found.error(said("not_here"), token)
 
 
+def _predicate(token: Token, found: Found) -> Node:
+    raise found.error(said("no_predicate"), token)
+
+
 HANDLERS: Mapping[str, Handler] = {
+    "[": _predicate,
     "(string)": _text,
     "(integer)": _number,
     "(decimal)": _number,

@@ -335,6 +335,20 @@ def _arc(one: tuple[float, float], other: tuple[float, float]) -> float:
     return math.acos(max(-1.0, min(1.0, straight)))
 
 
+def inside(place: str, area_: str) -> bool:
+    """Whether a place lies within a line of places that is closed; on the line, either may be."""
+    ring = _points([area_]) or []
+    spot = _points([place])
+    if spot is None or len(ring) < 3:
+        return False
+    (north, east), within = spot[0], False
+    for (north_one, east_one), (north_two, east_two) in pairwise([*ring, ring[0]]):
+        if (north_one > north) != (north_two > north):
+            crossing = (north - north_one) / (north_two - north_one) * (east_two - east_one)
+            within ^= east < east_one + crossing
+    return within
+
+
 def area(*places: Value) -> float:
     """Square metres inside a line of places, to the square centimetre."""
     points = _points(places)

@@ -48,6 +48,8 @@ _SYMBOLS = frozenset(
     "or and + - div mod | / // [ (".split()
 )
 _VALUE_ENDS = frozenset(("(string)", "(decimal)", "(integer)", "(name)", ")", "]", ".", ".."))
+_OPERATORS = ("and", "or", "div", "mod")
+_OPERATOR_CALLED = re.compile(r"\b(and|or|div|mod)\s*$", re.IGNORECASE)  # as a spreadsheet has it
 _GLUED = re.compile(r"(and|or|div|mod)(?:[0-9.].*)?")
 
 
@@ -109,6 +111,11 @@ class Grammar(XPath1Parser):
     def stuck(self, token: Token) -> LogicError:
         if token.symbol == "(end)":
             return LogicError(said("too_early"))
+        before = self.written[: token.span[0]]
+        if token.symbol == "(" and (match := _OPERATOR_CALLED.search(before)):
+            return LogicError(said("operator_between", operator=match[1]))
+        if str(token.value).lower() in _OPERATORS:
+            return LogicError(said("operator_small", operator=str(token.value)))
         return LogicError(said("cannot_be_read", place=place(self.written, token)))
 
     @staticmethod
@@ -151,7 +158,8 @@ def _plain(piece: re.Match[str]) -> str:
         at, cure = piece.start() + 1, _CURES[piece[0]]
         raise LogicError(said("odd_sign", sign=piece[0], at=at, cure=cure))
     if not _NAME.fullmatch(piece["name"]):
-        raise LogicError(said("no_such_name", sign=piece[0], at=piece.start() + 1))
+        kind = "last_saved" if piece["name"].startswith("last-saved#") else "no_such_name"
+        raise LogicError(said(kind, sign=piece[0], at=piece.start() + 1))
     return f"${piece['name']}".ljust(len(piece[0]))
 
 

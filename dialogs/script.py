@@ -23,11 +23,12 @@ from dialogs.questions import (
     Script,
     ScriptError,
 )
-from dialogs.tables import Workbook
+from dialogs.tables import Sheet, Workbook
 from dialogs.values import LANGUAGES
 
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
+LONGEST_QUOTED = 40  # letters of a cell that a fault names
 FACTS = frozenset(("folio", "aviso_url", "foro"))  # what labels may name besides answers
 REFUSED_SHEETS = {
     "osm": "use_osm",
@@ -130,11 +131,24 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
         if name in book and book[name].rows:
             what = said("sheet_refused", page=name, cure=said(cure))
             reader.faults.append(Fault(name, book[name].rows[0][0], "", what))
-    for name in ("survey", "choices"):
-        for header in book[name].repeated if name in book else ():
+    for name in book.keys() & {"survey", "choices"}:
+        for header in book[name].repeated:
             reader.faults.append(Fault(name, 1, header, said("column_twice", column=header)))
+        _check_cells(reader, name, book[name])
     for header in columns.unknown(book["survey"]):
         reader.warnings.append(Fault("survey", 1, header, said("column_unknown", column=header)))
+
+
+def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
+    """What reading left out: told once for each sheet, with the first of them."""
+    if sheet.stray:
+        row, words = sheet.stray[0]
+        what = said("no_header", count=len(sheet.stray), words=words[:LONGEST_QUOTED])
+        reader.warnings.append(Fault(name, row, "", what))
+    if sheet.spaced:
+        row, header = sheet.spaced[0]
+        what = said("spaces", count=len(sheet.spaced), column=header)
+        reader.warnings.append(Fault(name, row, "", what))
 
 
 # the survey sheet

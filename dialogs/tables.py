@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -43,6 +44,8 @@ class Sheet:
     headers: tuple[str, ...]
     rows: tuple[tuple[int, Mapping[str, str]], ...]
     repeated: tuple[str, ...] = ()  # headers that stand there twice
+    stray: tuple[tuple[int, str], ...] = ()  # cells under no header, which are left out: row, words
+    spaced: tuple[tuple[int, str], ...] = ()  # cells with spaces around, taken off: row, header
 
 
 Workbook = Mapping[str, Sheet]
@@ -82,7 +85,7 @@ def read_csv(path: Path) -> Sheet:
     first = text.partition("\n")[0]
     mark = ";" if first.count(";") > first.count(",") else ","
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    return _sheet((number, [cell.strip() for cell in row]) for number, row in enumerate(lines, 1))
+    return _sheet(enumerate(lines, 1))
 
 
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
@@ -93,17 +96,25 @@ def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
 
 
 def _sheet(lines: Iterable[Line]) -> Sheet:
-    filled = [(number, cells) for number, cells in lines if any(cells)]
+    filled = [(number, cells) for number, cells in lines if any(map(str.strip, cells))]
     if not filled:
         return Sheet((), ())
     headers = [" ".join(cell.split()) for cell in filled[0][1]]
-    rows = tuple(
-        (number, {header: cell for header, cell in zip(headers, cells, strict=False) if header})
-        for number, cells in filled[1:]
-    )
+    rows, stray, spaced = [], list[tuple[int, str]](), list[tuple[int, str]]()
+    for number, cells in filled[1:]:
+        row: dict[str, str] = {}
+        for header, cell in zip_longest(headers, cells, fillvalue=""):
+            plain = cell.strip()
+            if header:
+                row[header] = plain
+            elif plain:
+                stray.append((number, plain))
+            if header and plain != cell:
+                spaced.append((number, header))
+        rows.append((number, row))
     named = tuple(header for header in headers if header)
     twice = tuple(dict.fromkeys(header for header in named if named.count(header) > 1))
-    return Sheet(tuple(dict.fromkeys(named)), rows, twice)
+    return Sheet(tuple(dict.fromkeys(named)), tuple(rows), twice, tuple(stray), tuple(spaced))
 
 
 # from each format
@@ -159,7 +170,7 @@ def _cell(value: object) -> str:
             return value.date().isoformat() if value.time() == time() else value.isoformat()
         case date() | time():
             return value.isoformat()
-    return str(value).replace("\u00a0", " ").strip()
+    return str(value).replace("\u00a0", " ")
 
 
 def _markdown(text: str) -> Iterator[Sequence[str]]:

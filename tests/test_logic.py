@@ -578,7 +578,18 @@ def test_what_an_expression_reads_is_known_beforehand():
         ("${a", "${name}"),
         ("${}", "no name"),
         ("${a b}", "no name"),
-        ("${last-saved#a}", "no name"),
+        ("${last-saved#a}", "on another day"),
+        ("count(${r}[${a} = 1])", "put a calculate inside the repeat"),
+        ("sum(/data/r[last()]/a)", "put a calculate inside the repeat"),
+        ("or(${a} = 1, ${b} = 2)", "${x} or ${y}"),
+        ("if(MOD (${a}, 2) = 1, 1, 0)", "${x} mod 2"),
+        ("${a} = 1 AND ${b} = 2", "AND is written in small letters"),
+        ("len(${a})", "string-length(${x})"),
+        ("UPPER(${a})", "translate(${x}"),
+        ("If(true(), 1, 2)", "did you mean if?"),
+        ("countif(${a}, 1)", "put a calculate inside the repeat"),
+        ("intersects(${a})", "geofence()"),
+        ("comment-status(${a})", "leave it out"),
         ("'${a}' = 'si'", "take the quotes off"),
         # functions
         ("foo(1)", "no function foo()"),
@@ -611,8 +622,8 @@ def test_what_an_expression_reads_is_known_beforehand():
         ("//a", "write ${name}"),
         ("a/b", "write ${name}"),
         ("/data/*", "write ${name}"),
-        ("/data/a[1]", "write ${name}"),
-        ("../a[b = 1]", "write ${name}"),
+        ("/data/a[1]", "write indexed-repeat("),
+        ("../a[b = 1]", "put a calculate inside the repeat"),
         ("a | b", "write ${name}"),
         ("/data/@id", "(character"),
         ("instance('a')", "root/item"),
@@ -767,3 +778,15 @@ def test_no_function_fails_whatever_it_is_given(data, name):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_survives_being_written(number):
     assert logic.number(logic.text(number)) == number
+
+
+SQUARE = "20 -90 0 0; 20 -89 0 0; 21 -89 0 0; 21 -90 0 0; 20 -90 0 0"
+
+
+@pytest.mark.parametrize(
+    ("place", "within"),
+    [("20.97 -89.62 0 0", True), ("21.5 -89.5 0 0", False), ("20.5 -88 0 0", False), ("", False)],
+)
+def test_a_place_is_known_to_lie_within_an_area(place, within):
+    assert logic.evaluate(f"geofence(${{p}}, '{SQUARE}')", {"p": place}) is within
+    assert logic.evaluate("geofence(${p}, '20 -90 0 0; 20 -89 0 0')", {"p": place}) is False

@@ -329,3 +329,26 @@ def test_dates_and_times_are_read_as_people_write_them(type_, said, value):
 )  # fmt: skip
 def test_numbers_with_a_point_or_a_comma_are_read(said, value):
     assert replies.decimal(said) == value
+
+
+def test_cells_under_no_header_and_spaces_around_cells_are_told_once_a_sheet(tmp_path):
+    book = openpyxl.Workbook()
+    survey = book.active
+    survey.title = "survey"
+    for row in (
+        ("type", "name", "label", None, None),
+        ("text", " edad ", "¿Cuántos años?", "ojo: revisar", None),
+        ("text", "lugar", "¿Dónde? ", None, "y esto"),
+    ):
+        survey.append(row)
+    book.save(tmp_path / "f.xlsx")
+    read = script.load(tmp_path / "f.xlsx")
+    assert [question.name for question in read.script.questions] == ["edad", "lugar"]
+    assert [(each.sheet, each.row, each.said.kind) for each in read.warnings] == [
+        ("survey", 2, "no_header"),
+        ("survey", 2, "spaces"),
+    ]
+    assert "2 cells stand under no header, the first of them 'ojo: revisar'" in str(
+        read.warnings[0]
+    )
+    assert "2 cells begin or end with spaces, the first under 'name'" in str(read.warnings[1])
