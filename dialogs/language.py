@@ -98,7 +98,9 @@ def spans(text: str) -> tuple[Span, ...]:
     if evidence(text) is None:
         return (Span(text, None),) if text else ()
     found = list(WORD.finditer(_without_addresses(text)))
-    scores = [score or 0.0 for score in _telling([_weigh(match[0]) for match in found])]
+    scores = [
+        score or 0.0 for score in _telling([_weigh(match[0][:LONGEST_WORD]) for match in found])
+    ]
     labels = _smoothed(scores)
     changes = [i for i in range(1, len(found)) if labels[i] != labels[i - 1]]
     cuts = [0, *(found[i].start() for i in changes), len(text)]
@@ -111,7 +113,7 @@ def spans(text: str) -> tuple[Span, ...]:
 def evidence(text: str) -> float | None:
     """The log-odds of Maya over Spanish, or None where nothing in the text tells."""
     text = _composed(text)
-    words = [_weigh(word) for word in WORD.findall(_without_addresses(text))]
+    words = [_weigh(word[:LONGEST_WORD]) for word in WORD.findall(_without_addresses(text))]
     scores = [score for score in _telling(words) if score is not None]
     if not scores or _is_place(text) or _is_foreign(text, words):
         return None

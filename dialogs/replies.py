@@ -22,6 +22,7 @@ KM = 6371.0  # the earth's radius
 NEAR = 72.0  # of 100: a candidate worth offering ("tixcocob" has 75 to Tixkokob)
 SURE = 82.0  # of 100: in a short list, taken without asking back ("muger" has 80 to "mujer")
 MARGIN = 8.0  # how far the second must stay behind for the first to be the only one
+LONGEST = 300  # letters: what is longer names no choice, and is not held in memory to compare
 LONG = 12  # more choices than this are not listed: people type
 FILLERS_TEXT = (
     "vivo en soy de del el la los las un una es mi municipio pueblo ciudad yuc yucatan "
@@ -72,9 +73,12 @@ SOUNDS = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """A text as it is compared: no capitals, accents, apostrophes, stops or leading slash."""
+    return _plain_kept(text) if len(text) <= LONGEST else _plain(text)
+
+
+def _plain(text: str) -> str:
     bare = unicodedata.normalize("NFKD", text.translate(APOSTROPHES)).casefold()
     kept = "".join(
         sign if unicodedata.category(sign)[0] in "LNS" else " "
@@ -82,6 +86,9 @@ def plain(text: str) -> str:
         if unicodedata.category(sign)[0] != "M"
     )
     return " ".join(kept.split())
+
+
+_plain_kept = lru_cache(maxsize=4096)(_plain)
 
 
 @cache
@@ -129,7 +136,7 @@ class Found:
 def choice(options: Sequence[Option], text: str) -> Found:
     """The option that a reply names by number, label, name, yes or no, or nearly so."""
     said = plain(text)
-    if not said:
+    if not said or len(said) > LONGEST:
         return Found()
     if len(options) <= LONG and (place := _place(said, options)) is not None:
         return Found((options[place],), sure=True)

@@ -8,16 +8,19 @@ was acknowledged to them is held against the database.
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
-from flask.testing import FlaskClient
+from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
@@ -57,22 +60,39 @@ WORDS = (
 
 
 @dataclass(slots=True)
+class Time:
+    """What the program takes for the time; the siege moves it on."""
+
+    now: datetime = START
+
+
+@dataclass(slots=True)
 class Siege:
-    """The program under attack."""
+    """The program under attack, as one of those at its gates sees it."""
 
     parts: Parts
-    client: FlaskClient
+    app: Flask
     rng: Random
-    now: datetime = START
+    time: Time
     seen: Counter[int] = field(default_factory=Counter)
     last: tuple[str, Any, Mapping[str, str]] | None = None  # the call before, to be repeated
     honest: Honest | None = None
     kept: int = 0  # answers of honest people that were held against the database
-    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6, 10**8)))
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6, 10**7)))
+
+    @property
+    def now(self) -> datetime:
+        return self.time.now
+
+    def beside(self, number: int) -> Siege:
+        """Another one at the gates of the same program, in a thread of its own; 1 to 9."""
+        numbers = iter(range(number * 10**7, (number + 1) * 10**7))
+        dice = Random(self.rng.random())
+        return Siege(self.parts, self.app, dice, self.time, numbers=numbers)
 
     def call(self) -> None:
         """One more call, hostile or honest."""
-        self.now += timedelta(seconds=self.rng.random() * APART)
+        self.time.now += timedelta(seconds=self.rng.random() * APART)
         if self.rng.random() < 0.03:
             self._honestly()
             return
@@ -86,7 +106,15 @@ class Siege:
             self.work()
 
     def post(self, path: str, body: Any, headers: Mapping[str, str]) -> int:
-        return self.client.post(path, data=body, headers=dict(headers)).status_code
+        """The status of the answer. The call is made as a server makes it: a test client would
+        cost a third of the time."""
+        status: list[int] = []
+        environ = _environ(path, body, headers)
+        answer = self.app(environ, lambda line, *_: status.append(int(line[:3])))
+        with closing(answer):
+            for _ in answer:
+                pass
+        return status[-1]
 
     def work(self) -> None:
         """What the delivery and the clock do: what is due goes out, what is over goes away."""
@@ -118,6 +146,25 @@ class Siege:
             count = {table.name: select(func.count()).select_from(table)
                      for table in schema.metadata.sorted_tables}  # fmt: skip
             return {name: db.scalar(one) or 0 for name, one in count.items()}
+
+
+def _environ(path: str, body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+    """A call as PEP 3333 has it; `body` is a form, text or bytes."""
+    if isinstance(body, Mapping):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        body = urlencode(body)
+    data = body.encode() if isinstance(body, str) else body
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    return {
+        **environ,
+        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "",
+        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1", "CONTENT_LENGTH": str(len(data)),
+        "CONTENT_TYPE": headers.get("Content-Type", ""),
+        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": BytesIO(data),
+        "wsgi.errors": sys.stderr, "wsgi.multithread": True, "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -164,7 +211,7 @@ class Honest:
         return f"+5299{self.number:08d}"
 
     def _send(self, siege: Siege, words: str) -> int:
-        siege.now += timedelta(seconds=5)
+        siege.time.now += timedelta(seconds=5)
         if self.on_telegram:
             update = telegram_people.text(telegram_people.Person(self.number), words)
             return siege.post("/hooks/telegram", json.dumps(update), HOOK)
@@ -192,13 +239,10 @@ def siege(folder: Path, seed: int, url: str = "") -> Iterator[Siege]:
         twilio_account_sid="AC" + "0" * 32, twilio_auth_token=SecretStr(TOKEN),
         whatsapp_from="whatsapp:+5219990000000",
     )  # fmt: skip
-    made: list[Siege] = []
-    parts = wiring.build(
-        known, clock=lambda: made[0].now if made else START, rng=Random(seed), channels={}
-    )
-    made.append(Siege(parts, create_app(known, parts).test_client(), Random(seed)))
+    time = Time()
+    parts = wiring.build(known, clock=lambda: time.now, rng=Random(seed), channels={})
     try:
-        yield made[0]
+        yield Siege(parts, create_app(known, parts), Random(seed), time)
     finally:
         parts.engine.dispose()
 

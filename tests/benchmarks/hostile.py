@@ -1,7 +1,8 @@
 """A million hostile calls at the real program: no 500, no lost answer, no growth of memory.
 
 Run: .venv/bin/python -m tests.benchmarks.hostile --calls 1000000 --seed 7
-It prints a line every 20,000 calls, and ends with 1 if something is not as it should be.
+It prints a line every 20,000 calls, and ends with 1 if something is not as it should be. Several
+threads call at once, as a server's do; with `--threads 1` the same seed makes the same calls.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import logging
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hostile import Siege, siege
 
 TOLD = 20_000  # calls between two lines
-WARM = 0.1  # of the calls, after which memory must not grow
+THREADS = 4
+WARM = 100_000  # calls, after which memory must not grow: until then caches fill
 PAGE = 4096  # bytes
 SPARE = 8_000_000  # bytes that the process may hold more than when it was warm
 
@@ -32,6 +37,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--calls", type=int, default=1_000_000)
     asked.add_argument("--seed", type=int, default=7)
+    asked.add_argument("--threads", type=int, default=THREADS, choices=range(1, 10))
     asked.add_argument("--folder", type=Path, help="where the database lies (default: a new one)")
     asked.add_argument("--database", default="", help="a PostgreSQL URL instead")
     given = asked.parse_args()
@@ -41,30 +47,48 @@ def main() -> int:
         siege(Path(folder), given.seed, given.database) as made,
     ):
         logging.disable(logging.ERROR)
-        return _run(made, given.calls)
+        every = [made, *(made.beside(number) for number in range(1, given.threads))]
+        return _run(every, given.calls)
 
 
-def _run(made: Siege, calls: int) -> int:
-    warm, began = 0, time.monotonic()
-    for number in range(1, calls + 1):
-        made.call()
-        if number == int(calls * WARM):
-            warm = resident()
-        if number % TOLD == 0 or number == calls:
-            _tell(made, number, time.monotonic() - began)
-    grown = resident() - warm
-    odd = {status: n for status, n in made.seen.items() if status >= 500}
-    failed = made.failed()
-    print(f"answers of honest people, all kept: {made.kept}")  # noqa: T201
-    print(f"statuses: {dict(sorted(made.seen.items()))}; rows: {made.rows()}")  # noqa: T201
+def _run(every: Sequence[Siege], calls: int) -> int:
+    warm, done, began = 0, 0, time.monotonic()
+    with ThreadPoolExecutor(len(every)) as threads:
+        while done < calls:
+            share = min(TOLD, calls - done) // len(every) or 1
+            list(threads.map(_call, every, [share] * len(every)))
+            done += share * len(every)
+            held = resident()
+            if not warm and done >= WARM:
+                warm = held
+            _tell(every, done, time.monotonic() - began, held)
+    return _judge(every, resident() - warm if warm else 0)
+
+
+def _call(each: Siege, times: int) -> None:
+    for _ in range(times):
+        each.call()
+
+
+def _seen(every: Sequence[Siege]) -> dict[int, int]:
+    """How many calls were answered with each status."""
+    return dict(sorted(sum((each.seen for each in every), Counter[int]()).items()))
+
+
+def _tell(every: Sequence[Siege], done: int, seconds: float, held: int) -> None:
+    kept = sum(each.kept for each in every)
+    state = f"{done:,} calls, {done / seconds:.0f}/s, {held / 1e6:.1f} MB"
+    print(f"{state}, {kept} answers kept, {_seen(every)}", flush=True)  # noqa: T201
+
+
+def _judge(every: Sequence[Siege], grown: int) -> int:
+    odd = {status: n for status, n in _seen(every).items() if status >= 500}
+    failed = every[0].failed()
+    print(f"answers of honest people, all kept: {sum(each.kept for each in every)}")  # noqa: T201
+    print(f"rows: {every[0].rows()}")  # noqa: T201
     print(f"500s: {odd}; failed by our fault: {len(failed)} {set(failed)}")  # noqa: T201
-    print(f"memory since {WARM:.0%} of the calls: {grown / 1e6:+.1f} MB")  # noqa: T201
+    print(f"memory since {WARM:,} calls: {grown / 1e6:+.1f} MB")  # noqa: T201
     return int(bool(odd or failed or grown > SPARE))
-
-
-def _tell(made: Siege, number: int, seconds: float) -> None:
-    state = f"{number:,} calls, {number / seconds:.0f}/s, {resident() / 1e6:.1f} MB"
-    print(f"{state}, {made.kept} answers kept, {dict(made.seen)}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
