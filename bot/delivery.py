@@ -43,6 +43,7 @@ IN_FLIGHT = 256  # leased at once: those that wait for their slots, and those un
 IDLE = timedelta(seconds=1)  # the safety net: what rings the bell comes sooner
 SOON = timedelta(milliseconds=20)
 BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
+NOTING = timedelta(milliseconds=150)  # until it is written that an answer went out
 BUSY = 8  # letters on their way: with fewer, an answer does not wait for the breath
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
@@ -63,6 +64,7 @@ class Bell:
         """`elsewhere` is rung while nobody delivers in this process."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._elsewhere = elsewhere
 
     def ring(self) -> None:
@@ -77,8 +79,18 @@ class Bell:
         if self._event:
             self._event.set()
 
+    def soon(self, wait: timedelta) -> None:
+        """Ring a little later, from the loop that listens; once for all who ask meanwhile."""
+        if self._loop and self._later is None:
+            self._later = self._loop.call_later(wait.total_seconds(), self._ring_late)
+
+    def _ring_late(self) -> None:
+        self._later = None
+        self.here()
+
     def hang(self) -> None:
         """Listen in the running loop from now on."""
+        self._later = None
         self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
 
     async def wait(self, longest: timedelta) -> None:
@@ -129,6 +141,7 @@ class Post:
     taken: deque[Taken] = field(default_factory=deque)  # sent: written with the next claim, at once
     turn: threading.Lock = field(default_factory=threading.Lock)  # one claim at a time
     loop: asyncio.AbstractEventLoop | None = None  # while this process delivers
+    behind: bool = True  # whether answers may be queued that wait for one on its way
     running: set[asyncio.Task[None]] = field(default_factory=set)
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
@@ -203,7 +216,7 @@ async def _round(post: Post, *, last: bool = False) -> timedelta:
 
 def _begin(post: Post, ready: Sequence[Ready]) -> None:
     for each in ready:
-        _start(post, _deliver(post, each))
+        _start(post, _deliver(post, each), answer=each.letter.lane == outbox.REPLY)
 
 
 @contextmanager
@@ -232,6 +245,7 @@ def _answers(db: Connection, post: Post, taken: list[Taken]) -> list[Ready]:
             for name in outbox.answering(db):
                 if name in post.channels:
                     ready += _claim(db, post, name, now, IN_FLIGHT - len(post.running), calls=0)
+            post.behind = bool(outbox.answering(db))
     except OperationalError:
         raise
     except Exception:
@@ -273,6 +287,7 @@ def _write_and_claim(post: Post, *, last: bool) -> Round:
         for file in files:  # so that the next round does not take it again
             answers.postpone_media(db, file["id"], now, outbox.LEASE, "being fetched")
         due = outbox.next_due(db, tuple(post.channels))
+        post.behind = due is not None
     wait = _until(due, now) if room > len(ready) else IDLE
     return Round(ready, files, SOON if ready else wait)
 
@@ -343,15 +358,19 @@ def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:
     return Ready(letter, Message(""), template)
 
 
-def _start(post: Post, work: Awaitable[None]) -> None:
-    task = asyncio.ensure_future(_finish(post, work))
+def _start(post: Post, work: Awaitable[None], *, answer: bool = False) -> None:
+    task = asyncio.ensure_future(_finish(post, work, answer=answer))
     post.running.add(task)
     task.add_done_callback(post.running.discard)
 
 
-async def _finish(post: Post, work: Awaitable[None]) -> None:
+async def _finish(post: Post, work: Awaitable[None], *, answer: bool) -> None:
+    """What comes next, comes now; unless nothing waits: that an answer went out is written soon."""
     await work
-    post.bell.here()
+    if answer and not post.behind:
+        post.bell.soon(NOTING)
+    else:
+        post.bell.here()
 
 
 async def _deliver(post: Post, ready: Ready) -> None:

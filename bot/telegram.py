@@ -252,14 +252,14 @@ class Telegram:
             await self._bot.answer_callback_query(callback)
 
     async def _say(self, address: str, message: Message) -> str:
-        text, keyboard = _shaped(message)
+        text, rows = _shaped(message)
         parts = shape.split(text, LONGEST_TEXT)
-        if message.edits and len(parts) == 1 and await self._edit(address, message, text, keyboard):
+        if message.edits and len(parts) == 1 and await self._edit(address, message, text, rows):
             return message.edits
         await self._show(address, message)
         for part in parts[:-1]:
             await self._text(address, part)
-        sent = await self._text(address, parts[-1], _markup(message)) if parts else ""
+        sent = await self._text(address, parts[-1], _markup(rows)) if parts else ""
         if message.point:
             await self._point(address, message.point)
         return sent
@@ -273,9 +273,7 @@ class Telegram:
             said = await self._request.say(self._send_message, fields)
             return str(said["message_id"])
 
-    async def _edit(
-        self, address: str, message: Message, text: str, keyboard: InlineKeyboardMarkup | None
-    ) -> bool:
+    async def _edit(self, address: str, message: Message, text: str, rows: Rows) -> bool:
         """False if that message cannot be edited any more: then it is said anew."""
         if not message.edits.isdecimal():
             return False
@@ -285,7 +283,7 @@ class Telegram:
                     text,
                     address,
                     int(message.edits),
-                    reply_markup=keyboard,
+                    reply_markup=_keyboard(rows),
                     link_preview_options=NO_PREVIEW,
                 )
         except Uncertain as error:  # the same edit twice is the same as once
@@ -441,15 +439,16 @@ def deep_link(username: str, code: str) -> str:
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 NO_PREVIEW_JSON = NO_PREVIEW.to_json()
+Rows = tuple[tuple[tuple[str, str], ...], ...]  # of buttons: label and payload
 MARKS = {True: "☑ ", False: "☐ "}
 
 
 @lru_cache(maxsize=64)  # what is sent to many is shaped once
-def _shaped(message: Message) -> tuple[str, InlineKeyboardMarkup | None]:
+def _shaped(message: Message) -> tuple[str, Rows]:
     """The text and its buttons; labels too wide for a button stand whole, numbered, in the text."""
     text, choices = shape.sendable(message.text), message.choices
     if not choices:
-        return text, None
+        return text, ()
     labels = [_label(message, choice) for choice in choices]
     if any(shape.units(label) > WIDEST_BUTTON for label in labels) or len(labels) > MOST_BUTTONS:
         listed = choices[:-1] if message.several else choices
@@ -458,21 +457,32 @@ def _shaped(message: Message) -> tuple[str, InlineKeyboardMarkup | None]:
             _label(message, choice, number if number <= len(listed) else 0)
             for number, choice in enumerate(choices, 1)
         ]
-    return text, _keyboard(choices, labels, alone=message.several)
+    return text, _rows(choices, labels, alone=message.several)
 
 
 def look(message: Message) -> shape.Look:
     """How a message will look: its text, and its rows of buttons."""
-    text, keyboard = _shaped(message)
-    rows = keyboard.inline_keyboard if keyboard else ()
-    return shape.Look(text, tuple(tuple(button.text for button in row) for row in rows))
+    text, rows = _shaped(message)
+    return shape.Look(text, tuple(tuple(label for label, _ in row) for row in rows))
 
 
-@lru_cache(maxsize=64)
-def _markup(message: Message) -> str:
+def _markup(rows: Rows) -> str:
     """The buttons as they travel; empty if there are none."""
-    keyboard = _shaped(message)[1]
-    return keyboard.to_json() if keyboard else ""
+    if not rows:
+        return ""
+    keys = [[{"text": label, "callback_data": payload} for label, payload in row] for row in rows]
+    return json.dumps({"inline_keyboard": keys}, separators=(",", ":"))
+
+
+def _keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
+    """The buttons as python-telegram-bot has them."""
+    if not rows:
+        return None
+    made = [
+        [InlineKeyboardButton(label, callback_data=payload) for label, payload in row]
+        for row in rows
+    ]
+    return InlineKeyboardMarkup(made)
 
 
 def _label(message: Message, choice: Choice, number: int = 0) -> str:
@@ -483,19 +493,15 @@ def _label(message: Message, choice: Choice, number: int = 0) -> str:
     return mark + (shape.shorten(f"{number}. {words}", WIDEST_BUTTON - 2) if number else words)
 
 
-def _keyboard(
-    choices: Sequence[Choice], labels: Sequence[str], *, alone: bool
-) -> InlineKeyboardMarkup:
+def _rows(choices: Sequence[Choice], labels: Sequence[str], *, alone: bool) -> Rows:
     """Rows of one, two or three buttons, evenly filled; with `alone` the last has its own row."""
-    buttons = [
-        InlineKeyboardButton(label, callback_data=choice.payload)
-        for choice, label in zip(choices, labels, strict=True)
-    ]
+    buttons = [(label, choice.payload) for choice, label in zip(choices, labels, strict=True)]
     last = [buttons.pop()] if alone else []
     del buttons[MOST_BUTTONS - len(last) :]  # the rest are answered by their numbers
     longest = max(shape.units(label) for label in labels)
     across = 3 if longest <= TRIPLES else 2 if longest <= PAIRS else 1
     lines = -(-len(buttons) // across) or 1
     across = -(-len(buttons) // lines) or 1
-    rows = [buttons[start : start + across] for start in range(0, len(buttons), across)]
-    return InlineKeyboardMarkup([*rows, last] if last else rows)
+    starts = range(0, len(buttons), across)
+    rows = tuple(tuple(buttons[start : start + across]) for start in starts)
+    return (*rows, tuple(last)) if last else rows

@@ -111,6 +111,8 @@ def _refuse(error: HTTPException) -> ResponseReturnValue:
 
 def _keep_private(response: Response) -> Response:
     """What is only for who is signed in must not stay in a shared computer's cache."""
-    if request.endpoint not in ("static", None) and current_user.is_authenticated:
+    if request.endpoint in ("static", None) or not request.cookies:  # so nobody is signed in
+        return response
+    if current_user.is_authenticated:
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -10,15 +10,14 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -26,12 +25,16 @@ from urllib.parse import parse_qs
 
 import aiohttp
 
-SECRET = "un-secreto-de-prueba"
+from tests.benchmarks import SECRET
+
 TOKEN = "123456:" + "a" * 35
 ANSWERS = (  # 12 questions and one invalid answer
     *("hola", "es", "si", "3", "Mérida", "Centro", "no", "1, 2", "agua", "corto"),
     *("No hay agua en la colonia desde mayo", "2", "1", "saltar", "3", "4"),
 )
+
+
+Served = Callable[[str, str | None], AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]]
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Provider:
                 if self.wait:
                     await asyncio.sleep(self.wait.total_seconds())
                 writer.write(self._answer(head, body))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
@@ -83,6 +86,7 @@ class Crowd:
     provider: Provider
     session: aiohttp.ClientSession
     hook: str
+    answered: bool = True  # whether a turn ends with the next question; else with the hook's 200
     updates: int = 0
     delays: list[float] = field(default_factory=list)
 
@@ -107,7 +111,8 @@ class Crowd:
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
         async with self.session.post(self.hook, json=update, headers=headers) as answer:
             assert answer.status == 200, answer.status
-        await told.wait()
+        if self.answered:
+            await told.wait()
         self.delays.append(time.perf_counter() - began)
 
 
@@ -117,9 +122,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@asynccontextmanager
-async def program(api: str, url: str | None) -> AsyncIterator[tuple[str, int]]:
-    """`consulta serve` on a fresh database; its hook and its process id."""
+@contextmanager
+def consulta(api: str, url: str | None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """`consulta serve` on a fresh database; its port and the process."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         known = {
@@ -134,35 +139,60 @@ async def program(api: str, url: str | None) -> AsyncIterator[tuple[str, int]]:
         if url:
             known["CONSULTA_DATABASE_URL"] = url
         command = Path(sys.executable).with_name("consulta")
-        process = subprocess.Popen([command, "serve"], env=known, stdout=subprocess.DEVNULL)
-        try:
-            await _ready(port)
-            yield f"http://127.0.0.1:{port}/hooks/telegram", process.pid
-        finally:
-            process.terminate()
-            process.wait()
+        with running([command, "serve"], known) as process:
+            yield port, process
 
 
-async def _ready(port: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        for _ in range(200):
-            try:
-                async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-    raise RuntimeError("consulta serve did not answer")
+@contextmanager
+def floor(_api: str, url: str | None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The bare view of tests.benchmarks.floor."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        known = {**os.environ, "FLOOR_DATABASE": url or f"{folder}/floor.db"}
+        command = [sys.executable, "-m", "tests.benchmarks.floor", str(port)]
+        with running(command, known) as process:
+            yield port, process
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], known: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=known, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _ready(session: aiohttp.ClientSession, port: int) -> None:
+    for _ in range(200):
+        with suppress(aiohttp.ClientError):
+            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+                if answer.status == 200:
+                    return
+        await asyncio.sleep(0.1)
+    raise RuntimeError("the program did not answer")
 
 
 def memory(pid: int) -> float:
     """Megabytes of a process and its children, each one's share of what they share."""
+    return sum(_pss(Path("/proc", one, "smaps_rollup")) for one in _family(pid)) / 1024
+
+
+def processor(pid: int) -> float:
+    """Seconds that a process and its children have worked."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    found = (Path("/proc", one, "stat").read_text().rpartition(")")[2] for one in _family(pid))
+    return sum(sum(map(int, stat.split()[11:13])) for stat in found) / ticks
+
+
+def _family(pid: int) -> list[str]:
     children = subprocess.run(
         ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
     )
-    pids = [str(pid), *children.stdout.split()]
-    return sum(_pss(Path("/proc", one, "smaps_rollup")) for one in pids) / 1024
+    return [str(pid), *children.stdout.split()]
 
 
 def _pss(rollup: Path) -> int:
@@ -170,41 +200,48 @@ def _pss(rollup: Path) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-async def measure(people: int, at_once: int, wait: timedelta, url: str | None) -> dict[str, float]:
+async def measure(
+    served: Served, people: int, at_once: int, wait: timedelta, url: str | None
+) -> dict[str, float]:
     """Closed-loop throughput, then the delay at 50 turns a second."""
     provider = Provider(wait)
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     api = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        program(api, url) as (hook, pid),
-        aiohttp.ClientSession(connector=connector) as session,
-    ):
-        crowd = Crowd(provider, session, hook)
-        await crowd.converse(1)
-        crowd.delays.clear()
-        gate = asyncio.Semaphore(at_once)
-
-        async def one(chat: int) -> None:
-            async with gate:
-                await crowd.converse(chat)
-
-        began = time.perf_counter()
-        await asyncio.gather(*(one(chat) for chat in range(100, 100 + people)))
-        took = time.perf_counter() - began
-        rate = len(crowd.delays) / took
-        crowd.delays.clear()
-        calm = [asyncio.create_task(_later(crowd, 10_000 + n, n / 50)) for n in range(500)]
-        await asyncio.gather(*calm)
-        delays = sorted(crowd.delays)
-        used = memory(pid)
+    with served(api, url) as (port, process):
+        async with aiohttp.ClientSession(connector=connector) as session:
+            await _ready(session, port)
+            hook = f"http://127.0.0.1:{port}/hooks/telegram"
+            crowd = Crowd(provider, session, hook, answered=served is consulta)
+            found = await _measured(crowd, process.pid, people, at_once)
+        await asyncio.sleep(0.1)  # the connections end
     server.close()
+    return found
+
+
+async def _measured(crowd: Crowd, pid: int, people: int, at_once: int) -> dict[str, float]:
+    await crowd.converse(1)
+    crowd.delays.clear()
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(chat: int) -> None:
+        async with gate:
+            await crowd.converse(chat)
+
+    began, worked = time.perf_counter(), processor(pid)
+    await asyncio.gather(*(one(chat) for chat in range(100, 100 + people)))
+    took, worked = time.perf_counter() - began, processor(pid) - worked
+    turns = len(crowd.delays)
+    crowd.delays.clear()
+    calm = [asyncio.create_task(_later(crowd, 10_000 + n, n / 50)) for n in range(500)]
+    await asyncio.gather(*calm)
+    delays = sorted(crowd.delays)
     return {
-        "turns a second": rate,
+        "turns a second": turns / took,
+        "processor ms a turn": 1000 * worked / turns,
         "p50 ms at 50/s": 1000 * statistics.median(delays),
         "p99 ms at 50/s": 1000 * delays[int(len(delays) * 0.99)],
-        "memory MB": used,
-        "own processor s": resource.getrusage(resource.RUSAGE_SELF).ru_utime,
+        "memory MB": memory(pid),
     }
 
 
@@ -218,12 +255,17 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--wait-ms", type=float, default=0, help="what the provider takes")
-    parser.add_argument("--database-url")
+    parser.add_argument("--database-url", help="of a new PostgreSQL database; else SQLite")
     given = parser.parse_args()
     wait = timedelta(milliseconds=given.wait_ms)
-    found = asyncio.run(measure(given.people, given.at_once, wait, given.database_url))
-    for name, figure in found.items():
-        print(f"{name:18} {figure:9.1f}")  # noqa: T201
+    figures = [
+        asyncio.run(measure(served, given.people, given.at_once, wait, given.database_url))
+        for served in (floor, consulta)
+    ]
+    print(f"{'':20} {'floor':>9} {'consulta':>9} {'ratio':>6}")  # noqa: T201
+    for name, least in figures[0].items():
+        ours = figures[1][name]
+        print(f"{name:20} {least:9.1f} {ours:9.1f} {ours / least:6.2f}")  # noqa: T201
 
 
 if __name__ == "__main__":
