@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,8 @@ from random import Random
 
 from sqlalchemy import Connection
 
+from bot import collected
+from bot.collected import Beside
 from dialogs import submissions, walking
 from dialogs.questions import Question, Script
 from dialogs.state import End, Keep
@@ -19,23 +20,31 @@ from dialogs.submissions import Held, Submission
 from dialogs.values import Inbound
 from dialogs.walking import Library
 from storage import answers, erasing, people, schema
+from storage.database import vault_of
 
 CHANNEL = "import"  # nobody is written to on it
+ASIDE = ("problems", "row", "instanceID", "SubmissionDate")  # before the answers
 FACILITATOR = "facilitador"  # a form that names one was held by a person, face to face
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of the submissions of a file; the three parts sum to all."""
+    """What became of the submissions of a file; the first three parts sum to all."""
 
     taken: int
     repeated: int
     rejected: tuple[Held, ...]
     unknown: tuple[str, ...] = ()  # columns that are no question of the form
+    missing: tuple[str, ...] = ()  # files that answers name, and that are not there or no answer
 
 
 def take(
-    db: Connection, script: Script, found: Sequence[Submission], now: datetime, rng: Random
+    db: Connection,
+    script: Script,
+    found: Sequence[Submission],
+    now: datetime,
+    rng: Random,
+    beside: Beside | None = None,
 ) -> Imported:
     """Store submissions; the same instance id is taken once, however often it comes."""
     library = Library(lambda _form, _version: script)
@@ -45,15 +54,23 @@ def take(
         held = submissions.hold(submission, dialog, library)
         if held.faults:
             rejected.append(held)
-        elif _store(db, held, script, now, rng):
+        elif _store(db, held, script, now, rng, beside):
             taken += 1
         else:
             repeated += 1
     unknown = dict.fromkeys(name for submission in found for name in submission.unknown)
-    return Imported(taken, repeated, tuple(rejected), tuple(unknown))
+    missing = tuple(beside.missing) if beside else ()
+    return Imported(taken, repeated, tuple(rejected), tuple(unknown), missing)
 
 
-def _store(db: Connection, held: Held, script: Script, now: datetime, rng: Random) -> bool:
+def _store(
+    db: Connection,
+    held: Held,
+    script: Script,
+    now: datetime,
+    rng: Random,
+    beside: Beside | None,
+) -> bool:
     """False if this instance has been taken before."""
     instance, at = held.submission.instance, held.submission.at or now
     who = f"{script.name} {instance}"
@@ -72,7 +89,10 @@ def _store(db: Connection, held: Held, script: Script, now: datetime, rng: Rando
     mode = "facilitator" if held.submission.values.get(FACILITATOR) else CHANNEL
     answers.begin(db, person, dialog, at, mode=mode)
     for question, value in submissions.answers_of(held, script):
-        answers.keep(db, person, _kept(held, question, value), at, CHANNEL)
+        kept = _kept(held, question, value)
+        if beside is not None and question.type in collected.TYPES:
+            kept = collected.with_file(kept, held, script, beside, vault_of(db))
+        answers.keep(db, person, kept, at, CHANNEL)
         if trait := answers.TRAITS.get(question.role):
             people.learn(db, person.id, trait, value)
     answers.end(db, End(dialog, walking.disposition(dialog, script)), at)
@@ -95,11 +115,19 @@ def _kept(held: Held, question: Question, value: str) -> Keep:
 
 
 def set_aside(rejected: Sequence[Held], path: Path) -> None:
-    """Write what was not taken to a file, with the reasons, to be corrected by hand."""
-    with path.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(("row", "instance", "problems", "values"))
+    """Write what was not taken to a file that can be mended in a spreadsheet and brought again."""
+    names = dict.fromkeys(name for held in rejected for name in held.submission.values)
+    with path.open("w", encoding="utf-8-sig", newline="") as lines:
+        writer = csv.DictWriter(lines, (*ASIDE, *names), lineterminator="\r\n")
+        writer.writeheader()
         for held in rejected:
-            values = json.dumps(dict(held.submission.values), ensure_ascii=False)
-            row = (held.submission.row, held.submission.instance, "; ".join(held.faults), values)
-            writer.writerow(row)
+            one = held.submission
+            told = ("; ".join(held.faults), one.row, one.instance, one.at and one.at.isoformat())
+            cells = {**one.values, **dict(zip(ASIDE, told, strict=True))}
+            writer.writerow({name: _plain(cell) for name, cell in cells.items()})
+
+
+def _plain(cell: object) -> str:
+    """A cell that no spreadsheet program takes for a formula (OWASP, CSV injection)."""
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -12,8 +12,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from dialogs import dates, moments, replies, settling, tables, walking
+from dialogs import dates, headers, moments, replies, settling, tables, walking
 from dialogs.faults import said
+from dialogs.headers import Names
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.state import Dialog
 from dialogs.tables import Sheet
@@ -22,7 +23,8 @@ from dialogs.walking import Library
 INSTANCE = ("instanceID", "_uuid", "KEY", "meta-instanceID", "meta/instanceID", "__id", "uuid")
 WHEN = ("end", "SubmissionDate", "_submission_time", "today", "start")
 PARENTS = ("PARENT_KEY", "_submission__uuid", "_parent_index")
-YES = ("1", "true", "yes", "1.0")
+ASIDE = ("problems", "row")  # columns of a file that was set aside, besides the answers
+FORMULA = re.compile(r"^'(?=[=+\-@])")  # how a cell is kept from being taken for a formula
 JUNK = re.compile(r"^(_|__|meta|formhub|\$)")
 
 
@@ -50,9 +52,10 @@ def read(path: Path, script: Script) -> list[Submission]:
     """The submissions in a CSV, XLSX or OpenRosa XML. Raises TableError if it is none of these."""
     content = path.read_bytes()
     if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
-        return [_from_xml(content, script)]
+        return _from_xml(content, script)
     main, others = _sheets(path)
-    return [_from_row(number, row, others, script) for number, row in main.rows]
+    known = headers.names(script)
+    return [_from_row(number, row, others, known) for number, row in main.rows]
 
 
 def _sheets(path: Path) -> tuple[Sheet, Mapping[str, Sheet]]:
@@ -70,15 +73,16 @@ def _sheets(path: Path) -> tuple[Sheet, Mapping[str, Sheet]]:
 
 
 def _from_row(
-    number: int, row: Mapping[str, str], others: Mapping[str, Sheet], script: Script
+    number: int, row: Mapping[str, str], others: Mapping[str, Sheet], known: Names
 ) -> Submission:
+    script = known.script
     values: dict[str, str] = {}
-    unknown = _read_row(row, script, values, "")
+    unknown = _read_row(row, known, values, "")
     for name, sheet in others.items():
         repeat = next((r for r in script.repeats if name.lower().endswith(r.lower())), "")
         mine = [cells for _, cells in sheet.rows if repeat and _belongs(cells, row)]
         for at, cells in enumerate(mine, 1):
-            _read_row(cells, script, values, f"#{at}")
+            _read_row(cells, known, values, f"#{at}")
     _close_repeats(values, script)
     instance = next((row[name] for name in INSTANCE if row.get(name)), "")
     return Submission(number, instance, values, _when(row), unknown)
@@ -90,42 +94,26 @@ def _belongs(cells: Mapping[str, str], row: Mapping[str, str]) -> bool:
 
 
 def _read_row(
-    row: Mapping[str, str], script: Script, values: dict[str, str], instance: str
+    row: Mapping[str, str], known: Names, values: dict[str, str], instance: str
 ) -> tuple[str, ...]:
     """Put a row's cells to their questions; the columns that have none are given back."""
-    unknown, ticked = [], dict[str, list[str]]()
+    unknown, several = [], dict[str, list[str]]()
     for column, cell in row.items():
-        name = question_of(column, script)
-        if name:
-            if cell:
-                values.setdefault(f"{name}{instance}", cell)
-        elif several := _one_of_several(column, script):
-            if cell.lower() in YES:
-                ticked.setdefault(several[0], []).append(several[1])
-        elif not JUNK.match(column) and column not in (*INSTANCE, *WHEN, *PARENTS):
+        if column in (*INSTANCE, *WHEN, *PARENTS, *ASIDE) and column not in known.script.places:
+            continue
+        name, option = headers.meaning(column, known)
+        if name and option:
+            said = headers.ticked(cell, option)
+            marked = [cell] if said is None else [option.name] * said
+            several.setdefault(name, []).extend(marked)
+        elif name and cell:
+            values.setdefault(f"{name}{instance}", FORMULA.sub("", cell))
+        elif not name and not JUNK.match(column):
             unknown.append(column)
-    for name, chosen in ticked.items():
-        values.setdefault(f"{name}{instance}", " ".join(chosen))
+    for name, chosen in several.items():
+        if chosen:
+            values.setdefault(f"{name}{instance}", " ".join(chosen))
     return tuple(unknown)
-
-
-def question_of(column: str, script: Script) -> str:
-    """The question of a column: "name", "group/name", "group-name" or "group.name"."""
-    for mark in ("", "/", "-", "."):
-        name = column.rpartition(mark)[2] if mark else column
-        if name in script.places:
-            return name
-    return ""
-
-
-def _one_of_several(column: str, script: Script) -> tuple[str, str] | None:
-    """The question and the choice of a column like "temas/agua", which holds yes or no."""
-    outer, mark, choice = column.rpartition("/")
-    name = question_of(outer, script) if mark else ""
-    if not name or script.question(name).type != "select_multiple":
-        return None
-    names = {option.name for option in script.question(name).options}
-    return (name, choice) if choice in names else None
 
 
 def _close_repeats(values: dict[str, str], script: Script) -> None:
@@ -153,11 +141,25 @@ def _when(row: Mapping[str, str]) -> datetime | None:
 # OpenRosa XML
 
 
-def _from_xml(content: bytes, script: Script) -> Submission:
+def _from_xml(content: bytes, script: Script) -> list[Submission]:
+    """One submission, or several within an element that holds nothing else."""
     try:
         root = fromstring(content)
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise tables.TableError(said("bad_xml", error=str(error))) from None
+    several = [element for element in root.iter() if element is not root and _is_one(element)]
+    found = [root] if _is_one(root) or not several else several
+    return [_from_element(number, element, script) for number, element in enumerate(found, 1)]
+
+
+def _is_one(element: Element) -> bool:
+    """Whether it is a whole submission: it has an instance id of its own."""
+    own = (child for child in element if child.tag.rpartition("}")[2] == "meta")
+    inner = (each.tag.rpartition("}")[2] for meta in own for each in meta)
+    return "instanceID" in element.attrib or "instanceID" in inner
+
+
+def _from_element(number: int, root: Element, script: Script) -> Submission:
     values: dict[str, str] = {}
     row: dict[str, str] = {}
     for name, text, instance in _leaves(root, script, ""):
@@ -166,7 +168,8 @@ def _from_xml(content: bytes, script: Script) -> Submission:
             values[f"{name}{instance}"] = text
     _close_repeats(values, script)
     instance = row.get("instanceID", "") or root.get("instanceID", "")
-    return Submission(1, instance, values, _when(row))
+    row.setdefault("SubmissionDate", root.get("submissionDate", ""))
+    return Submission(number, instance, values, _when(row))
 
 
 def _leaves(element: Element, script: Script, instance: str) -> Iterator[tuple[str, str, str]]:
@@ -208,11 +211,8 @@ def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
 
 
 def _value(question: Question, cell: str, at: datetime | None) -> str | None:
-    names = {option.name for option in question.options}
-    if question.type == "select_one":
-        return cell if cell in names else None
     if question.type in CHOSEN:
-        return cell if names.issuperset(cell.split()) else None
+        return headers.chosen(question, cell)
     if question.type in NUMBERS:
         number = replies.decimal(cell)
         if number is None or (question.type == "integer" and not number.is_integer()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -77,15 +78,23 @@ def read_any(path: Path) -> Workbook:
 
 
 def read_csv(path: Path) -> Sheet:
-    """One table: commas or semicolons, UTF-8. Raises TableError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise TableError(said("no_utf8", file=path.name)) from None
+    """One table: commas, semicolons or tabs; UTF-8, or as Excel saves it. Raises TableError."""
+    text = _text(path.read_bytes(), path.name)
     first = text.partition("\n")[0]
-    mark = ";" if first.count(";") > first.count(",") else ","
+    mark = max(",;\t", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     return _sheet(enumerate(lines, 1))
+
+
+def _text(content: bytes, name: str) -> str:
+    """Excel writes UTF-16 as "Unicode text", and CSV in the code page of Windows."""
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise TableError(said("no_utf8", file=name))
 
 
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:

@@ -66,7 +66,7 @@ def _replace(db: Connection, kept: Keep, at: datetime) -> None:
 def _media(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> int:
     """Note a file to be fetched; the network is not touched here."""
     assert kept.media is not None
-    here = channel == "chat"
+    here = channel in ("chat", "import")  # it came with its bytes
     values = {
         "person_id": person.id,
         "channel": channel,

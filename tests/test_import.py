@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -10,10 +11,12 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
-from bot import importing, wiring
+from bot import collected, importing, voices, wiring
 from bot.settings import Settings
 from dialogs import script, submissions
 from storage import database, forms, institutions, schema
+from storage.database import vault_of
+from tests.emulators import samples
 
 NOW = datetime(2021, 8, 20, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -138,6 +141,164 @@ def test_an_openrosa_submission_is_read(engine, tmp_path):
     bomb = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
     with pytest.raises(submissions.tables.TableError):
         take(engine, tmp_path / "bomb.xml", bomb)
+
+
+SMALL = """| survey |
+| | type | name | label::es | label::yua | role | constraint |
+| | select_one si_no | acepta | ¿Aceptas participar? | ¿A k'áat? | consent | |
+| | begin_group | vida | Tu vida | | | |
+| | integer | edad | ¿Cuántos años tienes? | | age | . < 120 |
+| | select_multiple temas | temas | ¿Qué temas? | ¿Ba'ax? | | |
+| | text | relato | Cuéntanos | | | |
+| | audio | voz | Dilo | | | |
+| | image | foto | Una foto | | | |
+| | end_group | | | | | |
+| choices |
+| | list_name | name | label::es | label::yua |
+| | si_no | si | Sí | Jaaj |
+| | si_no | no | No | Ma' |
+| | temas | agua | Agua potable | Ja' |
+| | temas | luz | Luz, y alumbrado | Sáasil |
+| | temas | calle_1 | Calles | Bej |
+"""
+
+
+@pytest.fixture
+def small(engine, tmp_path):
+    (tmp_path / "chica.md").write_text(SMALL, encoding="utf-8")
+    with database.writing(engine) as db:
+        read = forms.publish(db, tmp_path / "chica.md", NOW)
+    (tmp_path / "chica.md").unlink()
+
+    def bring(path: Path) -> importing.Imported:
+        with database.writing(engine) as db:
+            found = submissions.read(path, read)
+            beside = collected.beside(path, tmp_path / "kept")
+            return importing.take(db, read, found, NOW, Random(1), beside)
+
+    return bring
+
+
+def stored(engine) -> dict[str, str]:
+    with database.reading(engine) as db:
+        vault = vault_of(db)
+        rows = db.execute(select(schema.answers))
+        return {r.question: r.value or vault.show("answers.said", r.said) for r in rows}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-16", ","), ("cp1252", ";")],
+)
+def test_a_table_is_read_however_a_spreadsheet_program_saved_it(
+    engine, small, tmp_path, encoding, mark
+):
+    lines = ("instanceID", "acepta", "relato"), ("a", "si", "No hay agua, ni luz: ¡años así! «ñ»")
+    with (tmp_path / "s.csv").open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=mark).writerows(lines)
+    assert small(tmp_path / "s.csv").taken == 1
+    assert stored(engine)["relato"] == "No hay agua, ni luz: ¡años así! «ñ»"
+
+
+@pytest.mark.parametrize(
+    ("headers", "cells", "temas"),
+    [
+        ("temas/agua,temas/luz", "1,0", "agua"),
+        ("vida/temas/agua,vida/temas/luz", "True,TRUE", "agua luz"),
+        ("vida.temas.agua,vida.temas.luz", "x,", "agua"),
+        ("temas_agua,temas_calle_1", "no,sí", "calle_1"),
+        ("vida-temas-agua,vida-temas-luz", "Agua potable,", "agua"),
+        ("temas:agua,temas:luz", "agua,luz", "agua luz"),
+        ("¿Qué temas?/Agua potable,¿Qué temas?/Calles", "1,1", "agua calle_1"),
+        ("Tu vida/¿Qué temas?", "Calles; Agua potable", "calle_1 agua"),
+        ("Ba'ax?", "Ja' Sáasil", "agua luz"),
+        ("temas", "Agua potable Luz y alumbrado", "agua luz"),
+        ("temas,temas/agua", "luz,1", "luz"),
+    ],
+)
+def test_several_choices_come_together_or_in_a_column_each(
+    engine, small, tmp_path, headers, cells, temas
+):
+    text = f"instanceID,acepta,{headers}\na,Sí,{cells}\n"
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    found = small(tmp_path / "s.csv")
+    assert (found.taken, found.unknown) == (1, ())
+    assert stored(engine)["temas"] == temas
+
+
+def test_a_mark_that_says_neither_is_set_aside(small, tmp_path):
+    text = "instanceID,acepta,temas/agua\na,si,quizás\n"
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    (held,) = small(tmp_path / "s.csv").rejected
+    assert held.faults == ("temas: 'quizás' is no answer to it",)
+
+
+def test_labels_stand_for_names_in_headers_and_cells(engine, small, tmp_path):
+    text = "_uuid,¿Aceptas participar?,Tu vida/¿Cuántos años tienes?,Cuéntanos\nk,Jaaj,34,Todo\n"
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    assert small(tmp_path / "s.csv").unknown == ()
+    assert stored(engine) == {"acepta": "si", "edad": "34", "relato": "Todo"}
+
+
+def test_what_was_set_aside_comes_in_once_it_is_mended(engine, small, tmp_path):
+    text = "instanceID,SubmissionDate,acepta,edad,relato\n"
+    text += 'a,2021-08-14T10:00:00Z,si,340,"=SUM(1); ""así"" lo dije"\nb,,si,20,-\n'
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    found = small(tmp_path / "s.csv")
+    importing.set_aside(found.rejected, tmp_path / "s.rejected.csv")
+    aside = (tmp_path / "s.rejected.csv").read_text(encoding="utf-8-sig")
+    assert (found.taken, len(found.rejected)) == (1, 1)
+    assert "'=SUM(1)" in aside
+    assert small(tmp_path / "s.rejected.csv").rejected[0].submission.instance == "a"
+    (tmp_path / "s.rejected.csv").write_text(aside.replace(",340,", ",34,"), encoding="utf-8-sig")
+    mended = small(tmp_path / "s.rejected.csv")
+    assert (mended.taken, mended.rejected, mended.unknown) == (1, (), ())
+    assert stored(engine)["relato"] == '=SUM(1); "así" lo dije'
+    with database.reading(engine) as db:
+        assert datetime(2021, 8, 14, 10, tzinfo=UTC) in db.scalars(
+            select(schema.responses.c.started_at)
+        )
+
+
+def test_a_repeat_that_was_set_aside_comes_back_whole(engine, tmp_path):
+    text = """<data><consiente>si</consiente><sesion_abierta><modalidad>individual</modalidad>
+      <consentimiento_voz>a.ogg</consentimiento_voz><municipio>99</municipio>
+      <problemas><tema>agua</tema></problemas><problemas><tema>salud</tema></problemas>
+      </sesion_abierta><meta><instanceID>uuid:x</instanceID></meta></data>"""
+    found = take(engine, tmp_path / "s.xml", text)
+    importing.set_aside(found.rejected, tmp_path / "aside.csv")
+    aside = (tmp_path / "aside.csv").read_text(encoding="utf-8-sig").replace(",99,", ",31002,")
+    assert take(engine, tmp_path / "aside.csv", aside).taken == 1
+    assert {"tema#1": "agua", "tema#2": "salud"}.items() <= stored(engine).items()
+
+
+def test_several_submissions_come_in_one_xml(engine, small, tmp_path):
+    one = '<data instanceID="{0}"><acepta>si</acepta><vida><edad>{1}</edad></vida></data>'
+    two = "<data><acepta>no</acepta><meta><instanceID>uuid:c</instanceID></meta></data>"
+    text = f"<all><list>{one.format('a', 20)}{one.format('b', 500)}</list>{two}</all>"
+    (tmp_path / "s.xml").write_text(text, encoding="utf-8")
+    found = small(tmp_path / "s.xml")
+    assert (found.taken, [held.submission.row for held in found.rejected]) == (2, [2])
+
+
+def test_recordings_and_photos_beside_an_export_are_kept_unless_they_may_not_be(
+    engine, small, tmp_path
+):
+    (tmp_path / "media" / "uuid:b").mkdir(parents=True)
+    (tmp_path / "media" / "v.ogg").write_bytes(samples.OGG)
+    (tmp_path / "media" / "uuid:b" / "una_foto.jpg").write_bytes(samples.JPEG)
+    (tmp_path / "nota.ogg").write_bytes(b"nada")
+    text = "instanceID,acepta,edad,voz,foto\na,si,30,v.ogg,no.jpg\nuuid:b,si,30,,una foto.jpg\n"
+    text += "c,si,12,v.ogg,\nd,si,40,nota.ogg,\n"
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
+    found = small(tmp_path / "s.csv")
+    assert (found.taken, found.missing) == (4, ("no.jpg", "nota.ogg"))
+    with database.reading(engine) as db:
+        kept = db.execute(select(schema.media.c.file, schema.media.c.state)).all()
+        vault = vault_of(db)
+    contents = [voices.read(tmp_path / "kept" / row.file, vault) for row in kept]
+    assert [row.state for row in kept] == ["kept", "kept"]
+    assert contents == [samples.OGG, samples.JPEG]  # and not that of a child
 
 
 def test_nobody_is_written_to_because_of_an_import(engine, tmp_path):
