@@ -93,7 +93,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         settles=bool(repeats) or rows.settles(questions),
         bilingual=any(question.role == "language" for question in questions),
     )
-    faults = tuple(sorted(set(reader.faults), key=lambda fault: (fault.sheet, fault.row)))
+    faults = tuple(sorted(dict.fromkeys(reader.faults), key=lambda fault: (fault.sheet, fault.row)))
     return Reading(None if faults else script, faults, tuple(reader.warnings), book)
 
 
