@@ -21,6 +21,7 @@ CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
 OTHER = "other"
 ROLES = (
     *("language", "consent", "municipality", "locality", "age", "gender", "speaks", "topics"),
+    "spoken_consent",  # a recording of the yes that was said to a facilitator
     *("consent:sensitive", "consent:forums", "consent:feedback", "consent:voice", "consent:quote"),
     *("rsvp", "rsvp:companions", "rsvp:needs"),  # of the form that takes replies to invitations
 )

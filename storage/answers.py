@@ -14,6 +14,7 @@ from storage.database import vault_of
 from storage.people import Person
 
 TRAITS = {"municipality": "municipality", "age": "age", "gender": "gender"}
+SPOKEN = "spoken_consent"  # the role of a question that records a yes said aloud
 answers, responses, media = schema.answers, schema.responses, schema.media
 KEEP = insert(answers).inline()  # built once; nobody asks for the row's id
 
@@ -38,6 +39,7 @@ def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str)
     """Store an answer; an earlier one to the same question stays as history."""
     if kept.again:
         _replace(db, kept, at)
+    media_id = _media(db, person, kept, at, channel) if kept.media else None
     row = {
         "response_id": kept.dialog.id,
         "question": kept.question,
@@ -47,11 +49,13 @@ def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str)
         "confidence": kept.confidence,
         "channel": channel,
         "at": at,
-        "media_id": _media(db, person, kept, at, channel) if kept.media else None,
+        "media_id": media_id,
     }
     db.execute(KEEP, row)
     if kept.role.startswith("consent"):
-        _consent(db, person, kept, at, channel)
+        _consent(db, person, kept, at, channel, given=kept.value == "si")
+    elif kept.role == SPOKEN and media_id:
+        _consent(db, person, kept, at, channel, given=True, media_id=media_id)
 
 
 def _replace(db: Connection, kept: Keep, at: datetime) -> None:
@@ -81,19 +85,29 @@ def _media(db: Connection, person: Person, kept: Keep, at: datetime, channel: st
     return found
 
 
-def _consent(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> None:
-    """The ledger: which notice, which version, when, by which words."""
+def _consent(
+    db: Connection,
+    person: Person,
+    kept: Keep,
+    at: datetime,
+    channel: str,
+    *,
+    given: bool,
+    media_id: int | None = None,
+) -> None:
+    """The ledger: which notice, which version, when, by which words or recording."""
     _, _, kind = kept.role.partition(":")
     db.execute(
         insert(schema.consents).values(
             person_id=person.id,
             kind=kind or "answer",
-            given=kept.value == "si",
+            given=given,
             form=kept.dialog.form,
             version=kept.dialog.version,
             notice=notices.IN_FORCE,
             language=kept.language,
             words=vault_of(db).hide("consents.words", kept.said),
+            media_id=media_id,
             channel=channel,
             at=at,
         )

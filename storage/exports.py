@@ -115,5 +115,6 @@ def _consent(db: Connection, row: Any) -> dict[str, Any]:
         "language": row.language,
         "channel": row.channel,
         "words": vault_of(db).show("consents.words", row.words),
+        "recorded": row.media_id is not None,
         "at": row.at.isoformat(),
     }

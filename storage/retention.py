@@ -55,9 +55,11 @@ def _chat_lines(db: Connection, before: datetime) -> int:
 
 
 def _voices(db: Connection, before: datetime) -> int:
-    """By when the answer came: that of the file moves on while it is being fetched."""
+    """By when the answer came: that of the file moves on while it is being fetched. A consent that
+    was recorded stays as long as the ledger that it proves."""
     came = exists().where(answers.c.media_id == media.c.id, answers.c.at < before)
-    old = select(media).where(media.c.state != EXPIRED, or_(came, media.c.due < before))
+    proof = exists().where(consents.c.media_id == media.c.id)
+    old = select(media).where(media.c.state != EXPIRED, or_(came, media.c.due < before), ~proof)
     rows = db.execute(old.limit(BATCH)).all()
     rights.forget_files(db, rows)
     return len(rows)

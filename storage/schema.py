@@ -180,6 +180,7 @@ answers = Table(
     Column("replaced_at", Moment),  # by a later answer to the same question
     Index("ix_answers_response_id_question", "response_id", "question"),
     Index("ix_answers_at", "at"),
+    _some("ix_answers_media_id", "media_id IS NOT NULL", "media_id"),
 )
 
 media = Table(
@@ -239,7 +240,9 @@ consents = Table(
     Column("words", LargeBinary, nullable=False),  # hidden: the button or the words used
     Column("channel", String(16), nullable=False),
     Column("at", Moment, nullable=False),
+    Column("media_id", Id, ForeignKey("media.id", ondelete="SET NULL")),  # a yes that was recorded
     Index("ix_consents_person_id_kind_id", "person_id", "kind", "id"),
+    _some("ix_consents_media_id", "media_id IS NOT NULL", "media_id"),
 )
 
 spared = Table(  # kinds of forums to which somebody does not want to be invited

@@ -133,6 +133,14 @@ def test_minors_are_asked_nothing_sensitive_and_no_voice_of_theirs_is_kept(
     assert ledger(world) == [("answer", True)]
 
 
+def test_the_shipped_questionnaire_tells_minors_what_is_theirs(small_world: World) -> None:
+    told = "\n".join(small_world.answers_until("ana", "hola", "es", "si", "Menos de 18"))
+    assert "Tienes derecho a saber qué se hizo con lo que digas." in told
+    assert "¿En qué municipio vives?" in told
+    told = "\n".join(small_world.answers_until("ana", "Mérida", "saltar"))
+    assert "los más urgentes donde vives" in told  # nothing of gender or language
+
+
 def test_who_turns_out_to_be_a_minor_loses_what_minors_are_spared(asking: World) -> None:
     asking.answers_until("ana", "hola", "si", "2", "si", "Mujer", "si", "si")
     asking.speaks("ana")
@@ -151,7 +159,7 @@ def test_going_back_and_saying_no_takes_a_consent_back(asking: World) -> None:
 
 
 def test_the_notice_and_the_consent_are_heard_too(asking: World) -> None:
-    folder = asking.parts.post.media
+    folder = asking.parts.settings.published
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("aviso.ogg", "acepta.ogg"):
         (folder / name).write_bytes(samples.OGG)

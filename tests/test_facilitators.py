@@ -15,7 +15,7 @@ from bot.conversation import Desk
 from bot.settings import Settings
 from dialogs import script
 from dialogs.values import Inbound, Media
-from storage import database, facilitators, forms, outbox, schema
+from storage import database, facilitators, forms, outbox, retention, rights, schema
 
 NOW = datetime(2027, 7, 1, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -70,7 +70,7 @@ def test_a_session_is_captured_for_others_with_consent_by_voice(phone):
         response = db.execute(select(schema.responses)).one()
         rows = db.execute(select(schema.answers.c.question, schema.answers.c.value)).all()
         people = {row.id: row for row in db.execute(select(schema.people))}
-        consent = db.execute(select(schema.consents)).one()
+        consent, spoken = db.execute(select(schema.consents).order_by(schema.consents.c.id)).all()
         recording = db.execute(select(schema.media)).one()
     values = dict(map(tuple, rows))
     assert (response.mode, response.state) == ("facilitator", "completed")
@@ -84,6 +84,33 @@ def test_a_session_is_captured_for_others_with_consent_by_voice(phone):
     assert owner.stopped_at is not None
     assert facilitator.municipality is None  # where the session was is not where she lives
     assert consent.person_id == recording.person_id == owner.id
+    assert (consent.kind, consent.given, consent.media_id) == ("answer", True, None)
+    assert (spoken.kind, spoken.given, spoken.media_id) == ("answer", True, recording.id)
+
+
+def test_a_recorded_consent_is_kept_as_long_as_it_proves_something(phone):
+    for said in (f"facilitadora {phone.code}", "español", "1"):
+        phone.says(said)
+    phone.says(kind="voice", media=Media("si.ogg", "audio/ogg"))
+    for reply in ("una persona", "maya", "vecina", "Tekax", "Kancab", "saltar", "sí"):
+        phone.says(reply)
+    phone.says(kind="voice", media=Media("cancha.ogg", "audio/ogg"))
+    with database.writing(phone.desk.engine) as db:
+        while retention.sweep(db, NOW + timedelta(days=181)):
+            pass
+        kept = db.execute(select(schema.media.c.file).order_by(schema.media.c.id)).scalars().all()
+        assert kept == ["si.ogg", None]
+        owner = db.scalar(select(schema.consents.c.person_id))
+        rights.revoke(db, owner, "voice", "", "chat", NOW)
+        assert set(db.scalars(select(schema.media.c.file))) == {None}
+
+
+def test_who_would_not_be_recorded_has_agreed_all_the_same(phone):
+    for said in (f"facilitadora {phone.code}", "español", "1", "sin grabación"):
+        phone.says(said)
+    with database.reading(phone.desk.engine) as db:
+        consent = db.execute(select(schema.consents)).one()
+    assert (consent.given, consent.media_id) == (True, None)
 
 
 def test_each_code_opens_a_new_session(phone):
