@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,21 @@ IGNORED = frozenset(  # they change nothing in a chat, or only how a phone draws
         *("body::kb:flash", "$prev", "$qpath", "$xpath", "$autoname", "_isrepeat"),
     )
 )
+LANGUAGE_NAMES = {  # as people write them who give no code
+    **dict.fromkeys(("español", "espanol", "spanish", "castellano", "spa", "es-mx"), "es"),
+    **dict.fromkeys(("maya", "maaya", "maayat'aan", "yucatec maya", "maya yucateco"), "yua"),
+    **dict.fromkeys(("english", "inglés", "ingles"), "en"),
+}
+UNSAID = ("review",)  # columns with a language that nobody is told
+BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6])>", re.IGNORECASE)
+TAG = re.compile(
+    r"</?(?:span|b|i|u|s|strong|em|font|p|div|small|big|su[bp]|center|h[1-6]|[uo]l|li|a|hr)\b[^<>]*>",
+    re.IGNORECASE,
+)
+BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+HEADING = re.compile(r"^ {0,3}#{2,6} +", re.MULTILINE)  # one # may well mean "number of"
+LINK = re.compile(r"\[([^\[\]]+)\]\((https?://[^\s()]+)\)")
+ENTITY = re.compile(r"&(?:nbsp|amp|lt|gt|quot|#\d+);")
 SAME = {  # as pyxform knows them (pyxform.aliases.survey_header)
     "caption": "label",
     "command": "type",
@@ -103,9 +119,10 @@ def header(written: str) -> tuple[str, str]:
 
 
 def language_of(written: str) -> str:
-    """The code in a column's language: "Maya (yua)" is yua; "es" is itself."""
+    """The code in a column's language: "Maya (yua)" is yua, "Español" is es; "es" is itself."""
     match = CODE.search(written)
-    return match.group(1).lower() if match else written.strip().lower()
+    name = written.strip().lower()
+    return match.group(1).lower() if match else LANGUAGE_NAMES.get(name, name)
 
 
 def rows(name: str, sheet: Sheet, default: str) -> list[Row]:
@@ -121,12 +138,20 @@ def row(sheet: str, number: int, cells: Mapping[str, str], default: str) -> Row:
             continue
         column, language = header(written)
         if column in WORDS:
-            words.setdefault(column, {})[language or default] = cell.replace("<br>", "\n")
+            said = cell if column in UNSAID or column.startswith("media") else spoken(cell)
+            words.setdefault(column, {})[language or default] = said
         else:
             plain[column if not language else f"{column}::{language}"] = cell
             plain.setdefault(written, cell)
-    spoken = {column: _with_spanish(column, by, default) for column, by in words.items()}
-    return Row(sheet, number, plain, spoken)
+    whole = {column: _with_spanish(column, by, default) for column, by in words.items()}
+    return Row(sheet, number, plain, whole)
+
+
+def spoken(cell: str) -> str:
+    """A text as a chat can say it: without the HTML and Markdown that phones with ODK draw."""
+    text = TAG.sub("", BREAK.sub("\n", cell))
+    text = LINK.sub(r"\1: \2", HEADING.sub("", BOLD.sub(r"\1", text)))
+    return html.unescape(text).replace("\u00a0", " ") if ENTITY.search(text) else text
 
 
 def _with_spanish(column: str, by: dict[str, str], default: str) -> Mapping[str, str]:

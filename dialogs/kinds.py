@@ -53,6 +53,15 @@ REFUSED = {  # type -> the kind of faults.toml that says what to use instead
     "begin score": "use_each_row",
     "begin rank": "use_rank",
     "cascading select": "use_filter",
+    "text audit": "use_no_watch",  # of SurveyCTO, and what follows
+    "audio audit": "use_no_watch",
+    "speed violations": "use_no_watch",
+    "sensor": "use_no_watch",
+    "sensor statistic": "use_no_watch",
+    "sensor stream": "use_no_watch",
+    "caseid": "use_hidden",
+    "comments": "use_text",
+    "calculate here": "use_calculate",
     "survey note": "use_note",
 }
 DRAWN = ("signature", "draw", "annotate")

@@ -216,7 +216,8 @@ def _check_row(reader: Reader, row: Row, kind: Kind, calculation: Expression | N
     if kind.unknown_here:
         reader.warn(row, name, said("unknown_here"))
     silent = kind.type in ("calculate", "hidden", "start", "end", "today")
-    if not silent and not row.text("label") and not row.text("hint"):
+    heads_a_grid = appearance == "label"  # drawn on a phone as the names of its choices alone
+    if not (silent or heads_a_grid or row.text("label") or row.text("hint")):
         reader.fault(row, name, said("no_label"))
     if kind.type == "calculate" and not row.cell("calculation") and not row.cell("default"):
         reader.fault(row, name, said("no_calculation"))

@@ -149,7 +149,10 @@ def test_circles_are_found(tmp_path):
     [
         ("label", "label", ""),
         ("Label::Español (es)", "label", "es"),
-        ("label:English", "label", "english"),
+        ("label:English", "label", "en"),
+        ("label::Español", "label", "es"),
+        ("hint::Maya", "hint", "yua"),
+        ("label::Français", "label", "français"),
         ("LABEL :: Maya (yua)", "label", "yua"),
         ("caption", "label", ""),
         ("media::audio::Maya (yua)", "media::audio", "yua"),
