@@ -10,13 +10,13 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from bot import erasure, rights, whatsapp, wiring
+from bot import erasure, rights, wiring
 from bot import exports as writing_out
 from bot import report as systematization
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
 from bot.delivery import now
-from storage import database, erasing, people
+from storage import database, erasing
 from storage.people import Person
 
 
@@ -90,13 +90,7 @@ def person_forget(address: str, *, yes: bool) -> None:
 
 def find(db: Connection, address: str) -> Person:
     """The person with this address or folio. Raises Failure if nobody is known by it."""
-    channel, _, rest = address.partition(":")
-    if channel == "whatsapp":
-        found = people.find(db, channel, whatsapp.identity(address))
-    elif rest:
-        found = people.find(db, channel, rest)
-    else:
-        found = people.by_folio(db, address.strip().upper())
+    found = rights.by_address(db, address)
     if found is None:
         raise Failure(
             f"{address}: nobody is known by this. "

@@ -23,7 +23,7 @@ from bot.cli_forums import as_json, explained, office, tell
 from bot.delivery import now
 from bot.invitations import Call
 from dialogs.values import LANGUAGES
-from storage import forums, invitations, outbox
+from storage import forums, invitations
 from storage.database import reading
 from storage.invitations import Invitation, Reach, Told
 from storage.segments import Place
@@ -195,12 +195,10 @@ def invite_test(number: int, address: str, *, as_json: bool) -> None:
     """
     with office(changes=True) as (db, library, _):
         person = find(db, address)
-        if person.channel == "whatsapp" and not timing.may_write_freely(person.heard_at, now()):
+        if not rsvp.try_on(db, library, person, number, now()):
             raise Failure(
                 f"{address}: {calling.WINDOW}. Write anything to the bot, then try again."
             )
-        message = rsvp.tried(db, library, person.id, number)
-        outbox.put(db, person.id, person.channel, message, due=now())
     tell({"test": address}, f"{address}: queued; a running worker sends it", as_json=as_json)
 
 

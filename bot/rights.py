@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bot import whatsapp
 from dialogs import moving
 from dialogs.phrases import say
 from dialogs.rights import KINDS
@@ -24,6 +25,16 @@ from storage.vault import Vault
 
 LINK_LASTS = timedelta(days=7)
 PLACE = "links.own"
+
+
+def by_address(db: Connection, address: str) -> Person | None:
+    """The person with this address (telegram:CHAT_ID, whatsapp:+NUMBER) or folio, if any."""
+    channel, _, rest = address.strip().partition(":")
+    if channel == "whatsapp":
+        return people.find(db, channel, whatsapp.identity(address.strip()))
+    if rest:
+        return people.find(db, channel, rest)
+    return people.by_folio(db, channel.upper())
 
 
 def told(db: Connection, person: Person, asked: Tell, library: Library, at: datetime) -> Message:

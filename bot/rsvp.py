@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot import forum_words
+from bot import forum_words, timing
 from bot.forum_words import ASKED, FORM, MARK, TRIAL
 from dialogs import moving, replies
 from dialogs.asking import Library
@@ -145,6 +145,17 @@ def tried(db: Connection, library: Library, person_id: int, invitation_id: int) 
         talk = _topped(person.talk, dialog)
         people.remember(db, person, talk, person.heard_at)
     return forum_words.trial(library, invitation, forum, person.language)
+
+
+def try_on(
+    db: Connection, library: Library, person: Person, invitation_id: int, now: datetime
+) -> bool:
+    """Queue it to one who tries it on themselves; False if WhatsApp takes no free text now."""
+    if person.channel == "whatsapp" and not timing.may_write_freely(person.heard_at, now):
+        return False
+    message = tried(db, library, person.id, invitation_id)
+    outbox.put(db, person.id, person.channel, message, due=now)
+    return True
 
 
 def _folio(talk: Talk) -> str:

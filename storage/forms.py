@@ -66,9 +66,11 @@ def again(db: Connection, name: str, version: int, at: datetime, *, state: str) 
     if row is None:
         raise LookupError(f"No questionnaire {name}, version {version}, has been published.")
     newest = db.scalar(select(func.max(forms.c.version)).where(forms.c.name == name)) or 0
+    begins = row.front or row.state == "closed" or front(db) is None
+    if begins:
+        db.execute(update(forms).values(front=False))
     values = {**row._mapping, "version": newest + 1, "state": state, "published_at": at}
-    db.execute(update(forms).values(front=False))
-    db.execute(insert(forms).values({**values, "front": True}))
+    db.execute(insert(forms).values({**values, "front": begins}))
     for file in found:
         copied = {"form": name, "version": newest + 1, "file": file.file, "content": file.content}
         db.execute(insert(form_files).values(copied))

@@ -14,10 +14,20 @@ import pyotp
 import pytest
 from sqlalchemy import func, select
 
-from storage import forms, forums, organizers, plan, reports, schema, translating
+from storage import (
+    forms,
+    forums,
+    invitations,
+    organizers,
+    plan,
+    regions,
+    reports,
+    schema,
+    translating,
+)
 from storage.database import reading, writing
 from tests.pages_world import PASSWORD, Pages, address, pages, words
-from webhooks import census, spoken, workdays
+from webhooks import census, forum_forms, spoken, workdays
 from webhooks.pages import MODULES, PAGES
 
 PATHS = {
@@ -623,3 +633,90 @@ def test_the_plan_shows_the_forums_of_each_phase(site):
     shown = site.as_("organizer").opens("/plan").text
     phase = shown[shown.index('id="fase-18"') :].partition("</li>\n<li id")[0]
     assert "Agua y servicios en el oriente" in phase
+
+
+def _form_of(site, number):
+    with reading(site.parts.engine) as db:
+        return forum_forms.as_form(forums.get(db, number))
+
+
+def test_a_forum_is_changed_and_who_had_answered_is_told(fresh):
+    dora, form = fresh.as_("organizer"), _form_of(fresh, 1)
+    later = form | {"fin": form["fin"][:-5] + "14:30", "punto": "20.6896, -88.2011", "cupo": "50"}
+    dora.sends("/foros/1", "/foros/1/cambiar", **later)
+    assert "El foro está cambiado. A quienes habían contestado se les avisa" in dora.reads(
+        "/foros/1"
+    )
+    with reading(fresh.parts.engine) as db:
+        plan_ = forums.get(db, 1).plan
+        sent = [one.purpose for one in invitations.of_forum(db, 1) if one.state == "planned"]
+    assert (plan_.capacity, plan_.place.point) == (50, (20.6896, -88.2011))
+    assert "change" in sent
+    words_only = _form_of(fresh, 1) | {"descripcion_es": "Habrá café."}
+    dora.sends("/foros/1", "/foros/1/cambiar", **words_only)
+    assert "Nadie tiene que saberlo" in dora.reads("/foros/1")
+    wrong = words_only | {"fin": form["inicio"], "punto": "por el parque"}
+    found = dora.sends("/foros/1", "/foros/1/cambiar", **wrong)
+    assert found.status_code == 422
+    assert "Revisa cuándo empieza y cuándo termina" in words(found.text)
+    assert "El punto del mapa se escribe así" in words(found.text)
+    assert "por el parque" in found.text
+    assert fresh.log()[0] == (address("organizer"), "cambió un foro")
+
+
+def test_an_invitation_is_tried_on_oneself_and_counts_for_nothing(fresh):
+    dora = fresh.as_("organizer")
+    with reading(fresh.parts.engine) as db:
+        one = next(i for i in invitations.of_forum(db, 1) if i.purpose == "invitation")
+        folio, person = db.execute(
+            select(schema.responses.c.folio, schema.responses.c.person_id)
+            .join(schema.people, schema.people.c.id == schema.responses.c.person_id)
+            .where(schema.responses.c.folio.is_not(None), schema.people.c.channel == "telegram")
+        ).first()
+        before = forums.attendance(db, 1)
+    path = f"/foros/1/envios/{one.id}"
+    dora.sends("/foros/1", path, hacer="probar", direccion="AAA-99")
+    assert "Nadie tiene ese folio" in dora.reads("/foros/1")
+    dora.sends("/foros/1", path, hacer="probar", direccion=folio)
+    assert "Va en camino, con la nota de que es una prueba" in dora.reads("/foros/1")
+    with reading(fresh.parts.engine) as db:
+        outbox = schema.outbox
+        newest = select(outbox).where(outbox.c.person_id == person).order_by(outbox.c.id.desc())
+        assert db.execute(newest).first().invitation_id is None
+        assert invitations.status(db, one.id)["intended"] == 0
+        assert forums.attendance(db, 1) == before
+
+
+def test_a_whole_list_of_folios_is_noted_at_the_door(fresh):
+    with reading(fresh.parts.engine) as db:
+        folio = schema.responses.c.folio
+        one, other = db.scalars(select(folio).where(folio.is_not(None)).limit(2)).all()
+    dora = fresh.as_("facilitator")
+    dora.sends("/foros/1", "/foros/1/llegada", folio=f"{one}\r\n{other.lower()}\r\nXXX-99")
+    told = dora.reads("/foros/1")
+    assert f"Llegaron: {one}, {other}." in told
+    assert "Nadie tiene el folio XXX-99" in told
+    dora.sends("/foros/1", "/foros/1/llegada", folio=one)
+    assert f"Ya estaba en la lista: {one}." in dora.reads("/foros/1")
+
+
+def test_whom_an_invitation_is_for_is_chosen_by_fields(fresh):
+    with writing(fresh.parts.engine) as db:
+        regions.replace(db, {"VI Oriente": ["31102"]})
+    dora = fresh.as_("organizer")
+    assert "VI Oriente" in dora.opens("/foros/1").text
+    query = {"edad": "18_29", "papel": "citizen", "region": "VI Oriente"}
+    assert forum_forms.segment(query) == 'age = 18_29 and role = citizen and region = "VI Oriente"'
+    found = dora.client.get("/foros/1/alcance", query_string=query)
+    assert found.status_code == 200
+    assert "Llegaría a" in words(found.text)
+
+
+def test_a_questionnaire_beside_the_first_is_opened_and_stays_beside_it(fresh):
+    file = fresh.parts.settings.data / "idea.md"
+    file.write_text(GOOD_FORM, encoding="utf-8")
+    with writing(fresh.parts.engine) as db:
+        forms.publish(db, file, fresh.parts.clock(), state="pilot")
+    fresh.as_("organizer").sends("/cuestionarios", "/cuestionarios/idea/1/estado", a="open")
+    assert _states(fresh, "idea") == ["pilot", "open"]
+    assert _front(fresh)[0] == "consulta"

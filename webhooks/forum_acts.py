@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from bot import forum_words, rights, rsvp, timing
 from bot import invitations as calling
-from bot import timing
 from bot.invitations import Call, PlanError
-from dialogs import replies
 from storage import forums, invitations, people
-from storage.database import writing
-from storage.forums import Forum, Place, Plan
+from storage.database import reading, writing
+from storage.forums import Forum
 from storage.segments import SegmentError
 from webhooks import census, spoken
 from webhooks.access import allowed, note, parts
-from webhooks.forum_pages import KINDS, blueprint, kept, segment, texts
-
-
-class FormFault(ValueError):
-    """What the form of a forum lacks, in words for who filled it in."""
+from webhooks.forum_forms import KINDS, FormFault, moment, segment, texts
+from webhooks.forum_forms import plan as plan_of
+from webhooks.forum_pages import blueprint, kept, shown
 
 
 @blueprint.post("")
@@ -33,7 +31,7 @@ def add() -> Any:
     """Open a forum, with its reminders and its thanks."""
     now, rng = parts().clock(), SystemRandom()
     try:
-        plan = _plan(request.form)
+        plan = plan_of(request.form)
     except FormFault as fault:
         return _again(str(fault)), 422
     with writing(parts().engine) as db:
@@ -44,6 +42,30 @@ def add() -> Any:
     return redirect(url_for("forums.show", number=made.id))
 
 
+@blueprint.post("/<int:number>/cambiar")
+@allowed("organizer")
+def change(number: int) -> Any:
+    """Another time, place or words; those who had answered are told of time and place."""
+    now = parts().clock()
+    try:
+        plan = plan_of(request.form)
+    except FormFault as fault:
+        with reading(parts().engine) as db:
+            given = {**shown(db, kept(db, number)), "given": request.form, "fault": str(fault)}
+        return render_template("forum.html", **given), 422
+    with writing(parts().engine) as db:
+        before = kept(db, number)
+        after = calling.change_forum(db, before, plan, now)
+        note(db, "cambió un foro", after.plan.name)
+    parts().bell.ring()
+    heard = forum_words.difference(before.plan, after.plan)
+    told = (
+        "A quienes habían contestado se les avisa ahora." if heard else "Nadie tiene que saberlo."
+    )
+    flash(f"El foro está cambiado. {told}")
+    return redirect(url_for("forums.show", number=number))
+
+
 def _again(fault: str) -> str:
     return render_template(
         "forums.html", ahead=[], over=[], coming={}, kinds=KINDS, towns=census.towns(),
@@ -51,74 +73,21 @@ def _again(fault: str) -> str:
     )  # fmt: skip
 
 
-def _plan(given: Any) -> Plan:
-    """The forum in a form. Raises FormFault with everything that is missing."""
-    faults = []
-    title = texts(given, "titulo_")
-    if "es" not in title:
-        faults.append("Falta el título en español.")
-    starts, ends = _moment(given.get("inicio", "")), _moment(given.get("fin", ""))
-    if starts is None or ends is None or ends <= starts:
-        faults.append("Revisa cuándo empieza y cuándo termina.")
-    elif starts < parts().clock():
-        faults.append("El foro empezaría en el pasado.")
-    if given.get("tipo") not in KINDS:
-        faults.append("Elige de qué tipo es.")
-    place = _place(given)
-    if not place.link and not place.name:
-        faults.append("Di dónde es, o escribe la liga.")
-    if faults or starts is None or ends is None:
-        raise FormFault(" ".join(faults))
-    return Plan(
-        name=_name(title["es"], starts),
-        kind=given["tipo"],
-        starts_at=starts,
-        ends_at=ends,
-        capacity=int(given["cupo"]) if given.get("cupo", "").isdecimal() else None,
-        title=title,
-        description=texts(given, "descripcion_"),
-        place=place,
-    )
-
-
-def _name(title: str, starts: datetime) -> str:
-    """How the forum is called by programs: the first words of its title, and its day."""
-    words = re.findall(r"[a-z0-9]+", replies.plain(title))[:4]
-    return f"{'-'.join(words) or 'foro'}-{spoken.local(starts):%m%d-%H%M}"
-
-
-def _place(given: Any) -> Place:
-    town = next((t for t in census.towns() if t.code == given.get("municipio")), None)
-    return Place(
-        name=given.get("lugar", "").strip(),
-        address=given.get("direccion", "").strip(),
-        municipality=town.code if town else "",
-        town=town.name if town else "",
-        link=given.get("liga", "").strip(),
-    )
-
-
-def _moment(written: str) -> datetime | None:
-    """A moment of the form's clock, which is Yucatán's."""
-    try:
-        return datetime.fromisoformat(written).replace(tzinfo=spoken.HERE).astimezone(UTC)
-    except ValueError:
-        return None
-
-
 @blueprint.post("/<int:number>/invitar")
 @allowed("organizer")
 def invite(number: int) -> Response:
     """Plan an invitation; it goes out at its moment."""
     given, now = request.form, parts().clock()
-    at = now if given.get("ya") else _moment(given.get("cuando", ""))
+    at = now if given.get("ya") else moment(given.get("cuando", ""))
     hours = given.get("repartir", "0")
     words = texts(given, "palabras_")
     try:
         spread = timedelta(hours=int(hours) if hours.isdecimal() else 0)
         with writing(parts().engine) as db:
             forum = kept(db, number)
-            call = Call(_in_time(forum, at, spread), segment(given), None, spread, words)
+            until = moment(given.get("hasta", ""))
+            at = _in_time(forum, at, spread, until)
+            call = Call(at, segment(given), until, spread, words)
             made, found = calling.plan(db, parts().desk.library, forum, call, now)
             note(db, "planeó una invitación", f"{forum.plan.name}: {found.total} personas")
     except (FormFault, PlanError, SegmentError) as error:
@@ -130,9 +99,11 @@ def invite(number: int) -> Response:
     return redirect(url_for("forums.show", number=number, _anchor="envios"))
 
 
-def _in_time(forum: Forum, at: datetime | None, spread: timedelta) -> datetime:
+def _in_time(
+    forum: Forum, at: datetime | None, spread: timedelta, until: datetime | None
+) -> datetime:
     """The moment, if people could still come. Raises FormFault."""
-    latest = forum.plan.starts_at - timing.LAST_CALL
+    latest = until or forum.plan.starts_at - timing.LAST_CALL
     if at is None:
         raise FormFault("Di cuándo sale la invitación.")
     if at + spread >= latest:
@@ -144,7 +115,7 @@ def _in_time(forum: Forum, at: datetime | None, spread: timedelta) -> datetime:
 @blueprint.post("/<int:number>/envios/<int:one>")
 @allowed("organizer")
 def steer(number: int, one: int) -> Response:
-    """Pause, resume or cancel what is being sent."""
+    """Pause, resume or cancel what is being sent; or try it on oneself."""
     now, what = parts().clock(), request.form.get("hacer", "")
     with writing(parts().engine) as db:
         try:
@@ -153,6 +124,8 @@ def steer(number: int, one: int) -> Response:
         except LookupError:
             abort(404)
         match what:
+            case "probar":
+                told = _tried(db, one, request.form.get("direccion", ""), now)
             case "pausar":
                 invitations.pause(db, one, now)
                 told = "En pausa: no sale nada hasta que la reanudes."
@@ -168,6 +141,21 @@ def steer(number: int, one: int) -> Response:
     parts().bell.ring()
     flash(told)
     return redirect(url_for("forums.show", number=number, _anchor="envios"))
+
+
+def _tried(db: Connection, one: int, address: str, now: datetime) -> str:
+    """Send it to one who tries it, and say what became of that."""
+    person = rights.by_address(db, address)
+    if person is None:
+        return (
+            "Nadie tiene ese folio o esa dirección. Escribe primero al bot, y usa tu folio, "
+            "telegram:NÚMERO o whatsapp:+52…"
+        )
+    if not rsvp.try_on(db, parts().desk.library, person, one, now):
+        return (
+            "Pasaron más de 24 horas: escribe cualquier cosa al bot por WhatsApp y prueba otra vez."
+        )
+    return "Va en camino, con la nota de que es una prueba. Lo que contestes no cuenta."
 
 
 @blueprint.post("/<int:number>/cancelar")
@@ -186,17 +174,22 @@ def cancel(number: int) -> Response:
 @blueprint.post("/<int:number>/llegada")
 @allowed("organizer", "facilitator")
 def arrive(number: int) -> Response:
-    """Somebody is at the door: noted by the folio that they show."""
-    folio = request.form.get("folio", "").strip().upper()
+    """Those at the door: noted by the folios that they show, one or a whole list."""
+    folios = list(dict.fromkeys(re.split(r"[\s,;]+", request.form.get("folio", "").upper())))
     with writing(parts().engine) as db:
-        forum, person = kept(db, number), people.by_folio(db, folio)
-        new = person is not None and forums.attend(db, forum.id, person.id, parts().clock())
-        note(db, "anotó una llegada", forum.plan.name)
-    if person is None:
-        flash(f"Nadie tiene el folio {folio}. Revísalo: son tres signos, un guion y tres más.",
-              "fault")  # fmt: skip
-    else:
-        flash(f"Anotado: {folio} llegó." if new else f"{folio} ya estaba en la lista.")
+        forum = kept(db, number)
+        found = {folio: people.by_folio(db, folio) for folio in folios if folio}
+        known = {folio: person for folio, person in found.items() if person}
+        new = [f for f, p in known.items() if forums.attend(db, forum.id, p.id, parts().clock())]
+        note(db, "anotó llegadas", f"{forum.plan.name}: {len(new)}")
+    old, unknown = [f for f in known if f not in new], [f for f in found if f not in known]
+    if new:
+        flash(f"{'Llegó' if len(new) == 1 else 'Llegaron'}: {', '.join(new)}.")
+    if old:
+        flash(f"Ya {'estaba' if len(old) == 1 else 'estaban'} en la lista: {', '.join(old)}.")
+    if unknown:
+        flash(f"Nadie tiene el folio {', '.join(unknown)}. Revísalo: son tres signos, un guion "
+              "y tres más.", "fault")  # fmt: skip
     return redirect(url_for("forums.show", number=number, _anchor="llegadas"))
 
 

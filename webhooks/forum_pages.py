@@ -24,21 +24,11 @@ from storage.organizers import Role
 from storage.segments import Catalogue, SegmentError
 from webhooks import census, pictures, spoken
 from webhooks.access import allowed, parts
+from webhooks.forum_forms import KINDS, as_form, segment, texts
 
 blueprint = Blueprint("forums", __name__, url_prefix="/foros")
 
 SEE: tuple[Role, ...] = ("organizer", "analyst", "facilitator")
-KINDS = {
-    "thematic": "Foro temático",
-    "affirmative": "Foro afirmativo",
-    "specialists": "Mesa con especialistas",
-    "focus": "Grupo focal",
-    "cocreation": "Mesa de cocreación",
-    "community": "Consulta en comunidad",
-    "presentation": "Presentación",
-    "feedback": "Retroalimentación",
-    "signing": "Firma",
-}
 PURPOSES = {
     "invitation": "Invitación",
     "reminder": "Recordatorio",
@@ -66,6 +56,13 @@ FATES = {
     "held": "esperan a que la persona escriba",
     "missed": "ya no alcanzaron a salir",
 }
+ROLES = {
+    "citizen": "ciudadanía",
+    "specialist": "especialistas",
+    "official": "funcionariado",
+    "ayuntamiento": "ayuntamientos",
+    "facilitator": "facilitación",
+}
 MOVING, RESTING = 3, 20  # seconds until the page looks again
 REASONS = {
     "the person asked us to stop": "pidieron no recibir mensajes",
@@ -75,6 +72,8 @@ REASONS = {
     "the person does not want to know what was done": "no quieren saber qué se hizo",
     "the channel is off": "su canal está apagado",
     "the person has answered already": "ya habían contestado",
+    "the invitation was cancelled": "ya no, porque se canceló",
+    "the person did not want the invitation": "dijeron que no la querían",
 }
 
 
@@ -123,11 +122,11 @@ def page() -> str:
 def show(number: int) -> str:
     with reading(parts().engine) as db:
         forum = kept(db, number)
-        return render_template("forum.html", **_shown(db, forum))
+        return render_template("forum.html", **shown(db, forum))
 
 
-def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
-    library, now = parts().desk.library, parts().clock()
+def shown(db: Connection, forum: Forum) -> dict[str, Any]:
+    known, now = calling.catalogue(db, parts().desk.library), parts().clock()
     sent = [_sending(db, one, now) for one in invitations.of_forum(db, forum.id)]
     return {
         "forum": forum,
@@ -140,7 +139,13 @@ def _shown(db: Connection, forum: Forum) -> dict[str, Any]:
         "when": _earliest(forum),
         "over": forum.plan.ends_at < now,
         "towns": census.towns(),
-        "topics": _topics(calling.catalogue(db, library)),
+        "topics": _topics(known),
+        "ages": _labels("age"),
+        "regions": [name for name in known.regions if '"' not in name],
+        "roles": ROLES,
+        "kinds": KINDS,
+        "given": as_form(forum),
+        "fault": "",
     }
 
 
@@ -158,6 +163,14 @@ def looks(db: Connection, forum: Forum, words: Text) -> list[tuple[str, str, Loo
         asked = asking.message(question, open_, known, code)
         found += [(channel, code, look(asked)) for channel, look in CHANNELS.items()]
     return found
+
+
+def _labels(role: str) -> list[tuple[str, str]]:
+    """The choices of the open questionnaire's question with a role, and their words."""
+    script = parts().desk.library.lookup(*parts().desk.front())
+    asked = next((question for question in script.questions if question.role == role), None)
+    options = asked.options if asked else ()
+    return [(option.name, option.label.get("es", option.name)) for option in options]
 
 
 def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
@@ -197,7 +210,7 @@ def _earliest(forum: Forum) -> str:
 def sent(number: int) -> str:
     """The part of the page that renews itself while something goes out."""
     with reading(parts().engine) as db:
-        return render_template("forum_sent.html", **_shown(db, kept(db, number)))
+        return render_template("forum_sent.html", **shown(db, kept(db, number)))
 
 
 @blueprint.get("/<int:number>/alcance")
@@ -210,14 +223,14 @@ def reach(number: int) -> tuple[str, int]:
             found = calling.reach(db, parts().desk.library, segment(request.args))
         except SegmentError as error:
             return render_template("forum_reach.html", fault=str(error)), 422
-        shown = looks(db, forum, texts(request.args, "palabras_"))
+        drawn = looks(db, forum, texts(request.args, "palabras_"))
     return render_template(
         "forum_reach.html",
         found=found,
         fault="",
         towns={town.code: town.name for town in census.towns()},
         reasons=REASONS,
-        looks=shown,
+        looks=drawn,
     ), 200
 
 
@@ -239,27 +252,6 @@ def door(number: int) -> str:
         links["WhatsApp"] = f"https://wa.me/{number_}?text=aqui%20{forum.door}"
     drawn = {name: pictures.qr(link, f"Código QR para {name}") for name, link in links.items()}
     return render_template("forum_door.html", forum=forum, drawn=drawn, bot=named and named[1])
-
-
-def texts(given: Any, prefix: str) -> dict[str, str]:
-    """What was written in each language; a language without words is left out."""
-    found = {str(code): given.get(f"{prefix}{code}", "").strip() for code in LANGUAGES}
-    return {code: text for code, text in found.items() if text}
-
-
-def segment(given: Any) -> str:
-    """The expression that the fields of the form add up to; what is written by hand comes too."""
-    tests = [
-        f"{name} = {given[field]}"
-        for field, name in (("municipio", "municipality"), ("idioma", "language"),
-                            ("genero", "gender"), ("canal", "channel"))
-        if re.fullmatch(r"\w+", given.get(field, ""))
-    ]  # fmt: skip
-    if match := re.fullmatch(r"(\w+)/(\w+)", given.get("tema", "")):
-        tests.append(f"chose({match[1]}, {match[2]})")
-    if given.get("expresion", "").strip():
-        tests.append(f"({given['expresion'].strip()})")
-    return " and ".join(tests)
 
 
 def kept(db: Connection, number: int) -> Forum:

@@ -344,6 +344,10 @@ def turn(name: str, number: int) -> Response:
             made = forms.again(db, name, number, now, state="open")
             note(db, "abrió la consulta", f"{name}, versión {made}")
             told = f"La consulta está abierta para todas las personas: {name}, versión {made}."
+            if forms.front(db) != (name, made):
+                told = (
+                    f"Está abierto: {name}, versión {made}. La gente nueva sigue con el de antes."
+                )
         elif to == "closed":
             with resources.as_file(resources.files("dialogs.forms")) as shipped:
                 forms.close(db, name, shipped / CLOSED, now)
