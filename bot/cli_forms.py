@@ -53,7 +53,7 @@ def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
 
 def _checked(file: Path) -> Checked:
     _there(file)
-    return checking.check(file)
+    return checking.check(file, now())
 
 
 def _there(file: Path) -> None:
@@ -124,7 +124,7 @@ def form_show(file: Path, language: str, svg: Path | None) -> None:
 @told
 def form_simulate(file: Path, people: int, seed: int, *, as_json: bool) -> None:
     """Let random people walk it: who ends, who is stuck, what nobody reaches; exit 1 if stuck."""
-    result = simulation.simulate(_read(file), people, seed)
+    result = simulation.simulate(_read(file), people, seed, now())
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from pyxform.errors import PyXFormError
@@ -39,18 +40,18 @@ class Checked:
     walked: Result | None = field(default=None)
 
 
-def check(path: Path) -> Checked:
-    """Read a file and look at everything. Raises OSError if it cannot be read."""
+def check(path: Path, now: datetime = simulation.START) -> Checked:
+    """Read a file and look at everything, as of a day. Raises OSError if it cannot be read."""
     reading = scripts.load(path)
     if reading.script is None:
         return Checked(None, reading.faults, reading.warnings)
     found = reading.script
     faults = [
         *_pyxform(path, reading.book, reading.script),
-        *reaching.faults(found),
+        *reaching.faults(found, now),
         *attachments.faults(path.parent, found),
     ]
-    walked = simulation.simulate(found, PEOPLE, 1) if not faults else None
+    walked = simulation.simulate(found, PEOPLE, 1, now) if not faults else None
     warnings = [
         *reading.warnings,
         *_translations(reading.book),

@@ -15,7 +15,7 @@ from dialogs.logic import Expression, Scope
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.wishes import COMPUTED, LOOKED_UP, SELECTED, Use
 
-NOW = datetime(2021, 8, 15, 18, tzinfo=UTC)
+NOW = datetime(2021, 8, 15, 18, tzinfo=UTC)  # where nobody says what day it is
 FEW = 12  # choices that are all tried, whatever they are compared with
 MOST = 300  # values of one question: with more, nothing is claimed
 MOST_RECKONED = 8  # numbers of an expression, of which every two are tried together
@@ -52,7 +52,7 @@ def of(script: Script, here: Scope) -> Domains:
     """By question. `here` is what expressions see apart from answers."""
     used = _uses([(each, tuple(rows.logic_of(each))) for each in script.questions])
     return {
-        each.name: _allowed(_domain(each, used[each.name], script), each, here)
+        each.name: _allowed(_domain(each, used[each.name], script, here.now or NOW), each, here)
         for each in script.questions
     }
 
@@ -62,7 +62,7 @@ def complete(asked: Sequence[Question], terms: Sequence[Expression], script: Scr
     them, to who of them is asked, and to the terms."""
     tests = [(each, (*each.relevant, *_own(each))) for each in asked]
     used = _uses([*tests, (asked[-1], tuple(terms))] if asked else [])
-    return all(_domain(each, used[each.base], script).complete for each in asked)
+    return all(_domain(each, used[each.base], script, NOW).complete for each in asked)
 
 
 def _own(question: Question) -> Iterator[Expression]:
@@ -105,17 +105,17 @@ def _allowed(domain: Domain, question: Question, here: Scope) -> Domain:
     return replace(domain, values=kept) if any(kept) else domain
 
 
-def _domain(question: Question, used: Sequence[Use], script: Script) -> Domain:
+def _domain(question: Question, used: Sequence[Use], script: Script, now: datetime) -> Domain:
     if question.computed or question.type == "note":
         return NOTHING
     if question.silent or question.read_only:
-        return _preset(question)
+        return _preset(question, now)
     if question.type in CHOSEN:
         return _chosen(question, used)
     if question.type in NUMBERS:
         return _numbers(question, used)
     if question.type in MOMENTS:
-        return _moments(question, used)
+        return _moments(question, used, now)
     if question.type in ("text", "audio"):
         return _texts(used, script)
     if question.type == "acknowledge":
@@ -124,9 +124,9 @@ def _domain(question: Question, used: Sequence[Use], script: Script) -> Domain:
     return Domain((value, ""), _direct(used) and not any(use.value for use in used))
 
 
-def _preset(question: Question) -> Domain:
+def _preset(question: Question, now: datetime) -> Domain:
     if question.type in ("start", "end", "today"):
-        stamp = dates.stamp(NOW.astimezone(dates.ZONE))
+        stamp = dates.stamp(now.astimezone(dates.ZONE))
         return Domain((stamp[:10] if question.type == "today" else stamp,), complete=False)
     given = question.default
     return Domain((given,)) if isinstance(given, str) else Domain(("",), complete=False)
@@ -216,12 +216,12 @@ def _written(value: float) -> str:
     return str(int(value)) if value == int(value) else str(value)
 
 
-def _moments(question: Question, used: Sequence[Use]) -> Domain:
+def _moments(question: Question, used: Sequence[Use], now: datetime) -> Domain:
     if question.type == "time":
         times = [str(use.value)[:5] for use in used if use.value]
-        found = (moments.value("time", each, NOW) for each in (*times, "9:30", "16:00", "23:10"))
+        found = (moments.value("time", each, now) for each in (*times, "9:30", "16:00", "23:10"))
         return Domain((*dict.fromkeys(filter(None, found)), ""), not used)
-    direct, today = _direct(used), NOW.astimezone(dates.ZONE).replace(hour=9, minute=30)
+    direct, today = _direct(used), now.astimezone(dates.ZONE).replace(hour=9, minute=30)
     named = [moment for use in used if isinstance(use.value, str)
              and (moment := dates.read(use.value))]  # fmt: skip
     days = {value for value in _amounts(used) if abs(value) < OLDEST and not direct}

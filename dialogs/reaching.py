@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from dialogs import rows, walking, ways, wishes
+from dialogs.domains import NOW
 from dialogs.faults import Fault, said
 from dialogs.logic import LogicError
 from dialogs.questions import CHOSEN, Option, Question, Script
@@ -13,14 +15,14 @@ from dialogs.ways import Answers, Ground
 MOST_UNCLEAR = 20  # choices of a question whose filter cannot be seen through
 
 
-def faults(script: Script) -> list[Fault]:
+def faults(script: Script, now: datetime = NOW) -> list[Fault]:
     """Questions that are never asked, choices that never stand, values that are no choice.
 
     Only what is certain: where answers cannot all be tried, nothing is claimed. An expression
     that cannot be tried at all claims nothing either.
     """
     try:
-        return [*_unreached(ways.ground(script)), *_no_choices(script)]
+        return [*_unreached(ways.ground(script, now)), *_no_choices(script)]
     except LogicError:
         return []
 

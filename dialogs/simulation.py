@@ -35,6 +35,7 @@ class Walk:
     talk: Talk
     rng: Random
     planned: Mapping[str, str]  # answers that lead where nobody has been, "" for a skipped one
+    begun: datetime
     at: str = ""
     tries: int = 0
     replies: int = 0
@@ -71,17 +72,18 @@ class Result:
         }
 
 
-def simulate(script: Script, people: int, seed: int) -> Result:
-    """Let people walk a questionnaire; the same seed gives the same result."""
+def simulate(script: Script, people: int, seed: int, now: datetime = START) -> Result:
+    """Let people walk a questionnaire; the same seed gives the same result on the same day."""
     library = Library(lambda _form, _version: script, counting=False)
-    ground = ways.ground(script)
+    ground = ways.ground(script, now)
     to_reach = {question.name: None for question in script.questions if not question.silent}
     stuck, ended = Counter[str](), Counter[str]()
     replies, seconds, prompts = [0], [0.0], [0]
     for number in range(people):
         rng = Random(f"{seed} {number}")  # noqa: S311  # dice, not a secret
         careful = number % 2 == 1
-        walk = Walk(Talk(), rng, ways.plan(_from(to_reach, rng), ground) if careful else {})
+        plan = ways.plan(_from(to_reach, rng), ground) if careful else {}
+        walk = Walk(Talk(), rng, plan, now)
         end = _walk(walk, script, library, ground.domains, careful=careful)
         for name in walk.reached:
             to_reach.pop(name, None)
@@ -91,7 +93,7 @@ def simulate(script: Script, people: int, seed: int) -> Result:
         replies.append(walk.replies)
         seconds.append(walk.seconds)
         prompts.append(walk.prompts)
-    _explore(to_reach, seed, script, library, ground)
+    _explore(to_reach, seed, script, library, ground, now)
     return Result(
         people=people,
         finished=ended["completed"] + ended["refused"],
@@ -105,12 +107,17 @@ def simulate(script: Script, people: int, seed: int) -> Result:
 
 
 def _explore(
-    to_reach: dict[str, None], seed: int, script: Script, library: Library, ground: Ground
+    to_reach: dict[str, None],
+    seed: int,
+    script: Script,
+    library: Library,
+    ground: Ground,
+    now: datetime,
 ) -> None:
     """Let further people look for what is left, as long as they find something; uncounted."""
     for number in range(EXPLORERS if to_reach else 0):
         plan = ways.plan(_from(to_reach, Random(f"{seed} +{number}")), ground)  # noqa: S311  # dice
-        walk = Walk(Talk(), Random(f"{seed} {number}+"), plan)  # noqa: S311  # dice
+        walk = Walk(Talk(), Random(f"{seed} {number}+"), plan, now)  # noqa: S311  # dice
         _walk(walk, script, library, ground.domains, careful=True)
         if not walk.reached & to_reach.keys():
             break
@@ -209,5 +216,5 @@ def _planned(walk: Walk, question: Question, dice: float) -> str | None:
 
 
 def _inbound(walk: Walk, text: str = "") -> Inbound:
-    at = START + timedelta(seconds=20 * walk.replies)
+    at = walk.begun + timedelta(seconds=20 * walk.replies)
     return Inbound("simulation", str(walk.replies), "s", "s", at, text=text)

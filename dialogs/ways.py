@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 
 from dialogs import domains, logic, walking, wishes
@@ -13,6 +15,7 @@ from dialogs.questions import Option, Question, Script
 from dialogs.state import Dialog
 from dialogs.walking import Library
 
+CHANGING = re.compile(r"\b(?:today|now|random|uuid)\s*\(")  # another day may bring another value
 Answers = Mapping[str, str]  # "" for a question that is skipped, or not asked
 MOST_LOOKED_AT = 250  # questions on which one depends
 FIRST_TRIES, TRIES = 300, 20_000  # answers tried: at first, and until nothing is claimed
@@ -31,8 +34,8 @@ class Ground:
     parts: dict[str, tuple[Expression, ...]] = field(default_factory=dict)  # by source: a cache
 
 
-def ground(script: Script) -> Ground:
-    library = Library(lambda _form, _version: script, now=NOW)
+def ground(script: Script, now: datetime = NOW) -> Ground:
+    library = Library(lambda _form, _version: script, now=now)
     here = walking.over({}, script, Dialog("x", script.name, script.version), library)
     return Ground(script, domains.of(script, here), here)
 
@@ -214,6 +217,9 @@ def _certain(search: Search) -> bool:
         if any(test.names & asked_later for test in tests):
             return False
     terms = [term for tests in search.tests for term in tests]
+    looked_at = (test for each in search.order for test in _looked_at(each))
+    if any(CHANGING.search(test.source) for test in (*terms, *looked_at)):
+        return False
     return domains.complete(search.order, terms, search.ground.script)
 
 

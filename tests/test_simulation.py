@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from time import process_time
@@ -93,6 +94,17 @@ def test_a_question_that_no_answer_can_reach_is_found(tmp_path, relevant, reache
     assert unreachable == (["b"] if reached is False else [])
     if reached:
         assert not [warning for warning in checked.warnings if "None of" in warning.problem]
+
+
+def test_what_is_asked_of_today_is_tried_on_the_day_of_the_check(tmp_path):
+    rows = "| | date | day | ¿? | ¿? | | . >= date('2031-05-01') and . <= today() | |\n"
+    rows += "| | text | late | ¿? | ¿? | today() >= date('2031-06-01') | | |"
+    (tmp_path / "f.md").write_text(f"| survey |\n{HEAD}{rows}\n", encoding="utf-8")
+    on = datetime(2031, 6, 2, 15, tzinfo=UTC)
+    walked = checking.check(tmp_path / "f.md", on).walked
+    assert (walked.unreached, walked.dead_ends, walked.finished) == ((), {}, walked.people)
+    earlier = checking.check(tmp_path / "f.md").walked
+    assert earlier.unreached == ("late",)
 
 
 def test_what_depends_on_the_unreachable_is_unreachable_too(tmp_path):

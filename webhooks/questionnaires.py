@@ -271,7 +271,7 @@ def check() -> Any:
         flash("Falta el cuestionario: un archivo .xlsx, o .md con las mismas tablas.", "fault")
         return redirect(url_for("forms.page"))
     draft, path = _kept(files, main)
-    checked = checking.check(path)
+    checked = checking.check(path, parts().clock())
     script = checked.script
     if script is None or checked.faults:
         shutil.rmtree(path.parent, ignore_errors=True)
