@@ -111,6 +111,7 @@ class Pace:
 
     sent: deque[float] = field(default_factory=deque)  # seconds since 1970
     next: float = 0.0  # when the next would be exactly on time
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)  # one at a time looks at the clock
 
     def turn(self, now: float, rate: float, cost: int) -> float:
         """Count a send that takes `cost` calls; or say for how many seconds it has to wait."""
@@ -386,8 +387,9 @@ async def _deliver(post: Post, ready: Ready) -> None:
             post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
             return
         pace, rate = post.paces[letter.channel], post.rates[letter.channel]
-        while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
-            await asyncio.sleep(wait)
+        async with pace.queue:
+            while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
+                await asyncio.sleep(wait)
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
         post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
         return

@@ -7,7 +7,7 @@ what follows, failed, uncertain, held (until the person writes), missed (too lat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,6 @@ from sqlalchemy import (
     Row,
     String,
     and_,
-    any_,
     bindparam,
     case,
     exists,
@@ -39,7 +38,7 @@ from sqlalchemy import (
 from dialogs.values import Message, message_from_json, message_to_json
 from storage import schema, wishes
 from storage.database import vault_of
-from storage.schema import Moment
+from storage.schema import Moment, among
 
 log = structlog.get_logger()
 
@@ -177,11 +176,7 @@ RUNNING = (
     )
     .order_by(invitations.c.due, invitations.c.id)
 )
-_ids: Mapping[str, ColumnElement[bool]] = {  # on PostgreSQL one parameter, however many they are:
-    # with a placeholder for each, every number of them is another statement to be parsed
-    "postgresql": outbox.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
-    "sqlite": outbox.c.id.in_(bindparam("ids", expanding=True)),
-}
+_ids = among(outbox.c.id)
 LEASED = {
     dialect: update(outbox)
     .where(those)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -23,8 +26,23 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    any_,
+    bindparam,
     text,
 )
+
+
+def among(column: ColumnElement[int]) -> Mapping[str, ColumnElement[bool]]:
+    """By dialect, the test for rows whose id is one of the parameter `ids`.
+
+    On PostgreSQL it is one parameter, however many they are: with a placeholder for each, every
+    number of them is another statement to be parsed.
+    """
+    return {
+        "postgresql": column == any_(bindparam("ids", type_=ARRAY(BigInteger))),
+        "sqlite": column.in_(bindparam("ids", expanding=True)),
+    }
+
 
 metadata = MetaData(
     naming_convention={

@@ -12,7 +12,8 @@ from storage.people import insert_or_nothing
 
 AHEAD = 0.1  # seconds: slots are given out no further ahead: a reply never waits longer for one,
 # and of a process that is killed no more letters are of unknown fate
-JITTER = 0.03  # of a second: slots lie so far apart that with it no second holds one too many
+JITTER = 0.03  # of a second: slots lie so far apart that with it no second holds one too many,
+# so that many which were missed may still be taken
 MOST_AHEAD = 5.0  # seconds: a slot further ahead was taken by a clock that was wrong
 KEPT = 1 / 5  # of the rate for replies, while people are writing
 WRITING = 1.0  # seconds since the last reply
@@ -51,7 +52,7 @@ def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) 
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
         db.execute(insert_or_nothing(db, senders, ["channel"]).values(given))
     free_at = row.free_at if row and row.free_at <= moment + MOST_AHEAD else 0.0
-    first = max(free_at, row.paused_until, moment) if row else moment
+    first = max(free_at, row.paused_until, moment - JITTER) if row else moment
     until = moment + AHEAD
     count = min(wanted, int((until - first) / apart) + 1) if first <= until else 0
     writing = row is not None and moment - row.replied_at < WRITING

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    bindparam,
     case,
     exists,
     false,
@@ -28,6 +27,7 @@ from dialogs.values import FORUM_KINDS
 from storage import schema
 from storage.database import vault_of
 from storage.people import insert_or_nothing
+from storage.schema import among
 
 NO_CONSENT = "no consent"
 NO_NEWS = "the person does not want to know what was done"
@@ -65,24 +65,26 @@ _mine = and_(
 )
 _spared = exists().where(_mine).correlate(people, forums)
 _news = invitations.c.purpose == "conclusions"
-REFUSED = (  # built once: it runs in every round of the delivery that has invitations
-    select(outbox.c.id, case((_news, NO_NEWS), (_spared, SPARED), else_=NO_CONSENT).label("reason"))
+_why = case((_news, NO_NEWS), (_spared, SPARED), else_=NO_CONSENT).label("reason")
+REFUSED = {  # built once: it runs in every round of the delivery that has invitations
+    dialect: select(outbox.c.id, _why)
     .join(people, people.c.id == outbox.c.person_id)
     .join(invitations, invitations.c.id == outbox.c.invitation_id)
     .join(forums, forums.c.id == invitations.c.forum_id)
     .where(
-        outbox.c.id.in_(bindparam("ids", expanding=True)),
+        those,
         or_(
             and_(invitations.c.purpose == "invitation", or_(_spared, ~consented())),
             and_(_news, ~wants_news()),
         ),
     )
-)
+    for dialect, those in among(outbox.c.id).items()
+}
 
 
 def refused(db: Connection, ids: Sequence[int]) -> Mapping[int, str]:
     """Of these rows of the outbox the invitations that are not wanted any more, and why."""
-    rows = db.execute(REFUSED, {"ids": list(ids)}).all() if ids else ()
+    rows = db.execute(REFUSED[db.dialect.name], {"ids": list(ids)}).all() if ids else ()
     return {row.id: row.reason for row in rows}
 
 
