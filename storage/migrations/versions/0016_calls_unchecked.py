@@ -6,8 +6,8 @@ memory, goes on looking.
 
 from alembic import op
 
-revision = "0015_calls_unchecked"
-down_revision = "0014_translations"
+revision = "0016_calls_unchecked"
+down_revision = "0015_spoken_consents"
 branch_labels = None
 depends_on = None
 KEY = "fk_outbox_invitation_id"
