@@ -26,7 +26,8 @@ IDLE = timedelta(minutes=45)  # a session that nobody uses
 LONGEST = timedelta(hours=12)  # any session: a working day
 SEEN = timedelta(minutes=1)  # how exactly the last use is noted
 WINDOW = timedelta(minutes=15)  # failed sign-ins are counted over this long
-MOST_OF_ACCOUNT, MOST_OF_ADDRESS = 5, 30  # failed ones before whoever it is has to wait
+MOST = (5, 30)  # failed ones of an account, of an address, before whoever it is has to wait
+NOBODY = "alguien sin cuenta"
 TOTP_PERIOD = 30  # seconds (RFC 6238)
 
 organizers, sessions, sign_ins = schema.organizers, schema.sessions, schema.sign_ins
@@ -133,11 +134,37 @@ def enter(
     known = row is not None and row.closed_at is None
     right = _matches(row.password if row is not None and known else None, password)
     if row is None or not known or not right or not _code_is_right(db, row, code, now):
-        db.execute(insert(sign_ins), [{"who": mark, "at": now} for mark in marks])
+        _failed(db, marks, row.email if row is not None else "", "no pudo entrar", now)
         return None
     db.execute(delete(sign_ins).where(sign_ins.c.who == marks[0]))
     db.execute(update(organizers).where(organizers.c.id == row.id).values(signed_in_at=now))
     return _organizer(row)
+
+
+def proves(db: Connection, who: Organizer, password: str, address: str, now: datetime) -> bool:
+    """Whether who is signed in knows the password; failures count like those at the door.
+
+    Raises AccountError after too many.
+    """
+    marks = _marks(db, who.email, address)
+    _refuse_too_many(db, marks, now)
+    stored = select(organizers.c.password).where(organizers.c.id == who.id)
+    right = _matches(db.scalar(stored), password)
+    if not right:
+        _failed(db, marks, who.email, "dio mal su contraseña", now)
+    return right
+
+
+def _failed(db: Connection, marks: Sequence[bytes], email: str, action: str, now: datetime) -> None:
+    """Count a failure and write it down, and also when there may be no more for a while.
+
+    What was typed for an account that does not exist is not: it may be a password.
+    """
+    db.execute(insert(sign_ins), [{"who": mark, "at": now} for mark in marks])
+    if email:
+        note(db, email, action, "", now)
+    if any(_count(db, mark) >= most for mark, most in zip(marks, MOST, strict=True)):
+        note(db, email or NOBODY, "tiene que esperar", "demasiados intentos seguidos", now)
 
 
 def _marks(db: Connection, email: str, address: str) -> tuple[bytes, bytes]:
@@ -150,10 +177,14 @@ def _marks(db: Connection, email: str, address: str) -> tuple[bytes, bytes]:
 
 def _refuse_too_many(db: Connection, marks: Sequence[bytes], now: datetime) -> None:
     db.execute(delete(sign_ins).where(sign_ins.c.at < now - WINDOW))
-    for mark, most in zip(marks, (MOST_OF_ACCOUNT, MOST_OF_ADDRESS), strict=True):
-        if (db.scalar(select(func.count()).where(sign_ins.c.who == mark)) or 0) >= most:
+    for mark, most in zip(marks, MOST, strict=True):
+        if _count(db, mark) >= most:
             minutes = int(WINDOW.total_seconds() // 60)
             raise AccountError(f"Demasiados intentos seguidos. Espera {minutes} minutos y prueba.")
+
+
+def _count(db: Connection, mark: bytes) -> int:
+    return db.scalar(select(func.count()).where(sign_ins.c.who == mark)) or 0
 
 
 def _matches(stored: str | None, password: str) -> bool:
@@ -242,11 +273,6 @@ def change_password(db: Connection, organizer_id: int, password: str) -> None:
     """Raises AccountError if it is too short or too long."""
     values = {"password": _hashed(password)}
     db.execute(update(organizers).where(organizers.c.id == organizer_id).values(values))
-
-
-def password_is(db: Connection, organizer_id: int, password: str) -> bool:
-    stored = select(organizers.c.password).where(organizers.c.id == organizer_id)
-    return _matches(db.scalar(stored), password)
 
 
 def set_totp(db: Connection, organizer_id: int, secret: str, code: str, now: datetime) -> None:

@@ -199,18 +199,28 @@ def account() -> str:
 @blueprint.post("/mi-cuenta/contrasena")
 @allowed(*EVERYBODY)
 def change_password() -> Response:
-    given = request.form
+    new = request.form.get("nueva", "")
     try:
         with writing(parts().engine) as db:
-            if not organizers.password_is(db, me().id, given.get("actual", "")):
-                raise AccountError("La contraseña actual no coincide. No cambió nada.")
-            organizers.change_password(db, me().id, given.get("nueva", ""))
-            organizers.leave_everywhere(db, me().id, but=current_user.token)
-            note(db, "cambió su contraseña", "")
-        flash("Listo: la contraseña cambió y las demás sesiones se cerraron.")
+            right = _proves(db)
+            if right:
+                organizers.change_password(db, me().id, new)
+                organizers.leave_everywhere(db, me().id, but=current_user.token)
+                note(db, "cambió su contraseña", "")
     except AccountError as error:
         flash(str(error), "fault")
+        return redirect(url_for("access.account"))
+    if right:
+        flash("Listo: la contraseña cambió y las demás sesiones se cerraron.")
+    else:
+        flash("La contraseña actual no coincide. No cambió nada.", "fault")
     return redirect(url_for("access.account"))
+
+
+def _proves(db: Connection) -> bool:
+    """Whether who is signed in gave their password with the form. Raises AccountError."""
+    password, address = request.form.get("actual", ""), request.remote_addr or ""
+    return organizers.proves(db, me(), password, address, parts().clock())
 
 
 @blueprint.get("/mi-cuenta/codigo")
@@ -242,12 +252,15 @@ def set_totp() -> Response:
 @blueprint.post("/mi-cuenta/codigo/quitar")
 @allowed(*EVERYBODY)
 def drop_totp() -> Response:
-    given = request.form.get("actual", "")
-    with writing(parts().engine) as db:
-        right = organizers.password_is(db, me().id, given)
-        if right:
-            organizers.drop_totp(db, me().id)
-            note(db, "quitó el código de su aplicación", "")
+    try:
+        with writing(parts().engine) as db:
+            right = _proves(db)
+            if right:
+                organizers.drop_totp(db, me().id)
+                note(db, "quitó el código de su aplicación", "")
+    except AccountError as error:
+        flash(str(error), "fault")
+        return redirect(url_for("access.account"))
     if right:
         flash("Listo: ya no se pide el código.")
     else:

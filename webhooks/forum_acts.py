@@ -34,10 +34,14 @@ def add() -> Any:
         plan = plan_of(request.form)
     except FormFault as fault:
         return _again(str(fault)), 422
-    with writing(parts().engine) as db:
-        codes = people.code(rng, 16).lower(), people.code(rng, 6)
-        made = calling.open_forum(db, plan, codes, now)
-        note(db, "abrió un foro", plan.name)
+    try:
+        with writing(parts().engine) as db:
+            codes = people.code(rng, 16).lower(), people.code(rng, 6)
+            made = calling.open_forum(db, plan, codes, now)
+            note(db, "abrió un foro", plan.name)
+    except LookupError:
+        return _again("Ya hay un foro con ese título que empieza a esa hora. Cambia uno de los "
+                      "dos, o abre el que ya está."), 422  # fmt: skip
     flash("El foro está guardado. Todavía no se invitó a nadie: eso se hace aquí abajo.")
     return redirect(url_for("forums.show", number=made.id))
 

@@ -272,6 +272,8 @@ def check() -> Any:
         return redirect(url_for("forms.page"))
     draft, path = _kept(files, main)
     checked = checking.check(path, parts().clock())
+    with writing(parts().engine) as db:
+        note(db, "revisó un cuestionario", f"{path.name}: {len(checked.faults)} errores")
     script = checked.script
     if script is None or checked.faults:
         shutil.rmtree(path.parent, ignore_errors=True)
