@@ -1,11 +1,14 @@
-"""Recordings and photos that lie beside an export of ODK or KoboToolbox."""
+"""What an export of ODK or KoboToolbox consists of: its tables, and the recordings beside them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile, ZipFile
 
 from bot import shape, voices
 from bot.channel import File
@@ -21,6 +24,47 @@ TYPES = ("audio", *FILES)  # of questions whose answers are files
 FOLDERS = ("media", "attachments")  # of Briefcase and Central, and of Kobo
 LARGEST = 20_000_000  # bytes, as from a chat
 UNKNOWN = "application/octet-stream"
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Sequence[Path]]:
+    """The files of submissions in an export: one file, a folder (as on a phone), or a zip of one.
+
+    Raises LookupError if there are none.
+    """
+    if path.is_dir():
+        yield _submissions(path)
+    elif path.suffix.lower() != ".zip":
+        yield [path]
+    else:
+        with TemporaryDirectory() as folder:
+            try:
+                ZipFile(path).extractall(folder)
+            except (BadZipFile, OSError, RuntimeError) as error:  # a password, too
+                raise LookupError(f"{path}: the zip cannot be unpacked ({error}).") from None
+            yield _submissions(Path(folder))
+
+
+def _submissions(folder: Path) -> Sequence[Path]:
+    """Each submission's own XML; else the tables, without those of repeats: NAME-REPEAT.csv."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    instances = [path for path in found if path.suffix.lower() == ".xml" and not _is_form(path)]
+    listed = [path for path in found if path.suffix.lower() in (".csv", ".xlsx")]
+    stems = [path.with_suffix("") for path in listed]
+    main = [
+        path
+        for path, stem in zip(listed, stems, strict=True)
+        if not any(str(stem).startswith(f"{other}-") for other in stems)
+    ]
+    if not instances and not main:
+        raise LookupError(f"{folder}: there is no CSV, XLSX or XML with submissions in it.")
+    return instances or main
+
+
+def _is_form(path: Path) -> bool:
+    """Whether an XML is the form itself, as it lies beside its submissions on a phone."""
+    with path.open("rb") as opened:
+        return b"<h:html" in opened.read(2000)
 
 
 @dataclass(slots=True)

@@ -38,6 +38,17 @@ class Imported:
     missing: tuple[str, ...] = ()  # files that answers name, and that are not there or no answer
 
 
+def together(parts: Sequence[Imported]) -> Imported:
+    """What became of the submissions of several files."""
+    return Imported(
+        taken=sum(part.taken for part in parts),
+        repeated=sum(part.repeated for part in parts),
+        rejected=tuple(held for part in parts for held in part.rejected),
+        unknown=tuple(dict.fromkeys(name for part in parts for name in part.unknown)),
+        missing=tuple(name for part in parts for name in part.missing),
+    )
+
+
 def take(
     db: Connection,
     script: Script,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
 from dialogs import script
+from tests.emulators import samples
 
 FORMS = Path(script.__file__).parent / "forms"
 BAD = "| survey |\n| | type | name | label |\n| | barcode | a | ¿A? |\n| | text | b | ${c} |\n"
@@ -101,6 +103,32 @@ def test_submissions_come_in_by_a_command(run, tmp_path):
     assert found.exit_code == 1
     assert json.loads(found.stdout)["taken"] == 1
     assert (tmp_path / "s.rejected.csv").is_file()
+
+
+def test_a_zip_and_a_folder_of_submissions_come_in_with_their_recordings(run, tmp_path):
+    form = "| survey |\n| | type | name | label |\n| | text | a | ¿A? |\n| | image | f | Foto |\n"
+    form += "| | begin_repeat | r | R |\n| | integer | n | ¿N? |\n| | end_repeat | | |\n"
+    (tmp_path / "f.md").write_text(form, encoding="utf-8")
+    run("form", "publish", tmp_path / "f.md")
+    with ZipFile(tmp_path / "export.zip", "w") as packed:
+        packed.writestr("f.csv", "KEY,a,f\nuuid:1,uno,p.jpg\nuuid:2,dos,\n")
+        packed.writestr("f-r.csv", "PARENT_KEY,n\nuuid:1,3\nuuid:1,x\n")
+        packed.writestr("media/p.jpg", samples.JPEG)
+    found = json.loads(run("import", tmp_path / "export.zip", "--form", "f", "--json").stdout)
+    assert (found["taken"], found["rejected"], found["missing_files"]) == (1, 1, [])
+    assert (tmp_path / "export.rejected.csv").is_file()
+    for number in (3, 4):
+        folder = tmp_path / "instances" / str(number)
+        folder.mkdir(parents=True)
+        xml = f"<data><a>x</a><meta><instanceID>uuid:{number}</instanceID></meta></data>"
+        (folder / "i.xml").write_text(xml)
+    (tmp_path / "instances" / "form.xml").write_text("<h:html xmlns:h='x'/>")
+    found = json.loads(run("import", tmp_path / "instances", "--form", "f", "--json").stdout)
+    assert (found["taken"], found["rejected"]) == (2, 0)
+    (tmp_path / "empty").mkdir()
+    assert run("import", tmp_path / "empty", "--form", "f").exit_code == 2
+    (tmp_path / "bad.zip").write_bytes(b"PK")
+    assert run("import", tmp_path / "bad.zip", "--form", "f").exit_code == 2
 
 
 def test_the_state_of_every_string_is_told(run):
