@@ -32,6 +32,7 @@ class Ground:
     domains: Domains
     here: Scope
     parts: dict[str, tuple[Expression, ...]] = field(default_factory=dict)  # by source: a cache
+    lost: set[str] = field(default_factory=set)  # questions that were sought in vain: not again
 
 
 def ground(script: Script, now: datetime = NOW) -> Ground:
@@ -108,8 +109,13 @@ def plan(targets: Collection[str], ground: Ground) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in targets:
         question = ground.script.question(name)
+        if name in ground.lost:
+            continue
         if not taken:
-            taken.update(to(question, ground).answers or {})
+            found = to(question, ground).answers
+            taken.update(found or {})
+            if found is None:
+                ground.lost.add(name)
         elif made := _search(question, _terms(question, ground), ground):
             joining = replace(made, taken=taken, left=TO_JOIN)
             if _fill(joining, 0):
