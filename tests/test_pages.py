@@ -721,3 +721,19 @@ def test_a_questionnaire_beside_the_first_is_opened_and_stays_beside_it(fresh):
     fresh.as_("organizer").sends("/cuestionarios", "/cuestionarios/idea/1/estado", a="open")
     assert _states(fresh, "idea") == ["pilot", "open"]
     assert _front(fresh)[0] == "consulta"
+
+
+def test_what_comes_along_is_looked_at_and_published_without_a_file(fresh):
+    dora = fresh.as_("organizer")
+    assert "Vienen con el programa" in dora.reads("/cuestionarios")
+    assert "ayuntamientos sin publicar" in dora.reads("/plan")
+    found = dora.sends("/cuestionarios", "/cuestionarios/revisar", incluido="ayuntamientos")
+    assert found.status_code == 200
+    draft = found.text.partition('name="borrador" value="')[2].partition('"')[0]
+    fields = {"borrador": draft, "archivo": "ayuntamientos.md", "borradores": "si"}
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", **fields)
+    assert _states(fresh, "ayuntamientos") == ["open"]
+    assert _front(fresh)[0] == "consulta"
+    assert "ayuntamientos abierto" in dora.reads("/plan")
+    assert "especialistas sin publicar" in dora.reads("/plan")
+    assert dora.sends("/cuestionarios", "/cuestionarios/revisar", incluido="x").status_code == 302

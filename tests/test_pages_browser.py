@@ -13,9 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from storage import plan
-from storage.database import writing
+from storage import plan, schema
+from storage.database import reading, writing
 from tests.pages_world import PASSWORD, Pages, address, pages, served
 
 sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -232,6 +233,8 @@ def test_a_questionnaire_is_uploaded_corrected_and_published(open_, tmp_path, fa
     assert page.evaluate("document.activeElement.textContent").endswith("sin fallas")
     page.get_by_role("button", name="Publicar").click()
     page.get_by_text("Publicado: idea, versión 1").wait_for()
+    page.get_by_role("button", name="Revisar Mesas con especialistas").click()
+    page.get_by_role("heading", name="Mesas con especialistas: sin fallas").wait_for()
     assert [fault for fault in faults if "422" not in fault] == []  # the refusal, said twice
 
 
@@ -261,7 +264,7 @@ def test_a_questionnaire_is_tried_beside_its_tree(open_, tmp_path, faults):
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     trial.get_by_text("¿En qué municipio vives?").wait_for()
-    picture(page, "cuestionario", tmp_path, height=640)
+    picture(page, "cuestionario", tmp_path, height=780)
     trial.get_by_role("button", name="Empezar otra vez").click()
     trial.get_by_text("¿Qué edad tienes?").wait_for(state="detached")
     assert faults == []
@@ -269,7 +272,7 @@ def test_a_questionnaire_is_tried_beside_its_tree(open_, tmp_path, faults):
 
 def _uploads(page, file):
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Revisar").click()
+    page.get_by_role("button", name="Revisar", exact=True).click()
 
 
 def test_participation_shows_who_is_missing(open_, tmp_path):
@@ -316,6 +319,27 @@ def test_a_forum_is_opened_and_people_are_called_to_it(open_, tmp_path, site):
     page.get_by_text("En pausa: no sale nada").wait_for()
     page.goto("/foros/1")
     picture(page, "foro", tmp_path)
+
+
+def test_a_forum_is_changed_and_afterwards_who_came_is_noted_and_told(open_, site):
+    page = open_(NARROW)
+    page.goto("/foros/2")
+    page.get_by_text("Hora, lugar, cupo o palabras").click()
+    page.locator("#cambiar").get_by_label("Cupo").fill("25")
+    page.get_by_role("button", name="Guardar el cambio").click()
+    page.get_by_text("El foro está cambiado. Nadie tiene que saberlo").wait_for()
+    page.get_by_text("hay 25 lugares").wait_for()
+    with reading(site.parts.engine) as db:
+        folios = schema.responses.c.folio
+        folio = db.scalar(select(folios).where(folios.is_not(None)).order_by(folios))
+    page.goto("/foros/3")
+    page.get_by_label("O anota los folios").fill(f"{folio}\nXXX-99")
+    page.get_by_role("button", name="Llegaron").click()
+    page.get_by_text("Nadie tiene el folio XXX-99").wait_for()
+    page.get_by_label("Conclusiones, en español").fill("Se hará un buscador de trámites.")
+    page.get_by_role("button", name=re.compile(r"Enviar a \d+ personas? que estuv")).click()
+    page.get_by_text("Las conclusiones salen a quienes estuvieron").wait_for()
+    page.get_by_role("button", name="Pausar Conclusiones").wait_for()
 
 
 def test_the_figures_are_narrowed_to_a_channel(open_):

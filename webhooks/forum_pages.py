@@ -48,7 +48,7 @@ STATES = {
 FATES = {
     "queued": "esperan su turno",
     "leased": "están saliendo",
-    "sent": "salieron",
+    "sent": "sin acuse de que llegaron",
     "delivered": "llegaron",
     "read": "se leyeron",
     "failed": "no se pudieron entregar",

@@ -55,6 +55,7 @@ class Phase:
     ends: date
     done_at: datetime | None
     stage: str = ""
+    form: str = ""  # its own questionnaire
     forums: tuple[str, ...] = ()
 
     def runs(self, on: date) -> bool:
@@ -102,6 +103,7 @@ def _phase(given: dict[str, Any], first: date, moved: dates.Dates | None) -> Pha
         ends=moved.ends if moved else first + timedelta(days=given["to"]),
         done_at=moved.done_at if moved else None,
         stage=given.get("stage", ""),
+        form=given.get("form", ""),
         forums=tuple(given.get("forums", ())),
     )
 
@@ -144,10 +146,11 @@ def page() -> str:
         phases, first, is_set = schedule(db, now), start(db, now), dates.start(db) is not None
         current = front(db)
         step = due(db, phases, current, today)
-        carried = _carried(phases, forums.all_(db))
+        carried, asked = _carried(phases, forums.all_(db)), _asked(db, phases)
     return render_template(
         "plan.html",
         carried=carried,
+        asked=asked,
         phases=phases,
         groups={kind: [p for p in phases if p.kind == kind] for kind in KINDS},
         picture=timeline(phases, today),
@@ -159,6 +162,14 @@ def page() -> str:
         front=current,
         due=step,
     )
+
+
+def _asked(db: Connection, phases: list[Phase]) -> dict[str, Front]:
+    """The newest version of each phase's own questionnaire, if it is published."""
+    newest: dict[str, Front] = {}
+    for row in reports.published(db):  # the newest first
+        newest.setdefault(row.name, Front(row.name, row.version, row.state))
+    return {each.form: newest[each.form] for each in phases if each.form in newest}
 
 
 def _carried(phases: list[Phase], known: Sequence[Forum]) -> dict[int, list[Forum]]:

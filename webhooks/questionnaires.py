@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,12 @@ from webhooks.access import allowed, note, parts
 blueprint = Blueprint("forms", __name__, url_prefix="/cuestionarios")
 
 KINDS = (".xlsx", ".md")
+SHIPPED = {  # come along, and are published when their phase begins
+    "comunidades": "Consulta en comunidades, con facilitadoras y facilitadores",
+    "ayuntamientos": "Instituciones y ayuntamientos",
+    "especialistas": "Mesas con especialistas",
+    "retroalimentacion": "Opinar sobre el borrador del Plan",
+}
 CLOSED = "cerrada.md"  # what newcomers hear once the consultation is closed
 SHOWN = 8  # choices of a question, before "and so many more"
 
@@ -72,7 +79,8 @@ def page() -> str:
         name: in_language(library.lookup(name, versions[0].number).title, "es")
         for name, versions in groups.items()
     }
-    return render_template("forms.html", groups=groups, titles=titles)
+    more = {name: title for name, title in SHIPPED.items() if name not in groups}
+    return render_template("forms.html", groups=groups, titles=titles, more=more)
 
 
 def _versions(db: Connection) -> list[Version]:
@@ -266,6 +274,8 @@ def _without_maya(script: Script) -> Iterator[tuple[str, str]]:
 def check() -> Any:
     """Look at what was uploaded: every fault at once, or the tree with a button to publish."""
     files = [file for file in request.files.getlist("archivos") if file.filename]
+    if request.form.get("incluido") in SHIPPED:
+        files = _shipped(request.form["incluido"])
     main = next((f for f in files if Path(str(f.filename)).suffix.lower() in KINDS), None)
     if main is None:
         flash("Falta el cuestionario: un archivo .xlsx, o .md con las mismas tablas.", "fault")
@@ -283,6 +293,19 @@ def check() -> Any:
         "form.html", version=None, draft=draft, file=path.name, trial=_trial(script),
         better=better, **_shown(script),
     )  # fmt: skip
+
+
+def _shipped(name: str) -> list[FileStorage]:
+    """A questionnaire that comes along, and the lists that it names, as if they were uploaded."""
+    folder = resources.files("dialogs.forms")
+    main = folder.joinpath(f"{name}.md").read_bytes()
+    lists = [each.name for each in folder.iterdir() if each.name.endswith(".csv")]
+    files = {f"{name}.md": main} | {
+        each: folder.joinpath(each).read_bytes()
+        for each in lists
+        if each.removesuffix(".csv").encode() in main
+    }
+    return [FileStorage(io.BytesIO(content), file) for file, content in files.items()]
 
 
 def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:
