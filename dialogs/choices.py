@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialogs import columns
+from dialogs import columns, tables
 from dialogs.columns import Row
 from dialogs.faults import Fault, Said, said
 from dialogs.questions import Option
@@ -110,19 +110,16 @@ def table(reader: Reader, row: Row, file: str) -> Table | None:
     if key in reader.tables:
         return reader.tables[key]
     try:
-        with (reader.folder / Path(file).name).open(encoding="utf-8-sig", newline="") as lines:
-            found = [
-                {str(column): cell or "" for column, cell in cells.items() if column}
-                for cells in csv.DictReader(lines)
-            ]
+        sheet = tables.read_csv(reader.folder / Path(file).name)
     except FileNotFoundError:
         reader.fault(row, row.cell("name"), said("file_missing", file=file))
         return None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error, tables.TableError) as error:
         what = said("file_unreadable", file=file, error=str(error))
         reader.fault(row, row.cell("name"), what)
         return None
-    reader.tables[key] = found
+    blank = dict.fromkeys(sheet.headers, "")
+    reader.tables[key] = found = [{**blank, **cells} for _, cells in sheet.rows]
     return found
 
 

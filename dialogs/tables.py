@@ -27,6 +27,7 @@ BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes pa
 RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins with an empty cell
 MARK = re.compile(r"(\\*)(\||<br>)")
 TO_ESCAPE = re.compile(r"(\\*)(\||<br>|\n)")
+OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"  # of LibreOffice, at its file's beginning
 LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end of a line
 
 
@@ -55,16 +56,19 @@ Workbook = Mapping[str, Sheet]
 def read(path: Path) -> Workbook:
     """Every sheet by its name in small letters. Raises TableError, or OSError if unreadable."""
     content = path.read_bytes()
+    if OPEN_DOCUMENT in content[:100]:
+        raise TableError(said("no_spreadsheet"))
     if content[:4] == b"PK\x03\x04":
         return _sheets(_from_xlsx(content))
     if content[:4] == b"\xd0\xcf\x11\xe0":  # whatever the extension says
         return _sheets(_from_xls(content))
+    if path.suffix.lower() == ".csv":
+        return _sheets(_from_lines(_separated(_text(content, path.name))))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise TableError(said("no_text")) from None
-    lines = csv.reader(io.StringIO(text)) if path.suffix == ".csv" else _markdown(text)
-    return _sheets(_from_lines(lines))
+    return _sheets(_from_lines(_markdown(text)))
 
 
 def read_any(path: Path) -> Workbook:
@@ -79,11 +83,7 @@ def read_any(path: Path) -> Workbook:
 
 def read_csv(path: Path) -> Sheet:
     """One table: commas, semicolons or tabs; UTF-8, or as Excel saves it. Raises TableError."""
-    text = _text(path.read_bytes(), path.name)
-    first = text.partition("\n")[0]
-    mark = max(",;\t", key=first.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    return _sheet(enumerate(lines, 1))
+    return _sheet(enumerate(_separated(_text(path.read_bytes(), path.name)), 1))
 
 
 def _text(content: bytes, name: str) -> str:
@@ -95,6 +95,13 @@ def _text(content: bytes, name: str) -> str:
         except UnicodeDecodeError:
             continue
     raise TableError(said("no_utf8", file=name))
+
+
+def _separated(text: str) -> Iterator[list[str]]:
+    """The cells of each line, by whichever mark the first line with one has most of."""
+    first = next((line for line in text.splitlines() if re.search("[,;\t]", line)), "")
+    mark = max(",;\t", key=first.count)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=mark)
 
 
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -355,3 +357,30 @@ def test_cells_under_no_header_and_spaces_around_cells_are_told_once_a_sheet(tmp
         read.warnings[0]
     )
     assert "2 cells begin or end with spaces, the first under 'name'" in str(read.warnings[1])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-8-sig", ","), ("cp1252", ";"), ("utf-16", "\t")]
+)
+def test_a_csv_and_its_tables_are_read_however_excel_saved_them(tmp_path, encoding, mark):
+    form = [["survey"], ["", "type", "name", "label"],
+            ["", "select_one_from_file pueblos.csv", "pueblo", "¿Dónde, o cerca de dónde?"],
+            ["", "calculate", "sede", ""]]  # fmt: skip
+    form[1].append("calculation")
+    form[3].append("pulldata('pueblos', 'sede', 'name', ${pueblo})")
+    towns = [["name", "label", "sede"], ["t", "Tixkokob; el pueblo, no el cabo", "Motul"]]
+    for name, rows in (("f.csv", form), ("pueblos.csv", towns)):
+        with (tmp_path / name).open("w", encoding=encoding, newline="") as file:
+            csv.writer(file, delimiter=mark).writerows(rows)
+    read = script.read(tmp_path / "f.csv")
+    question = read.question("pueblo")
+    assert question.label["es"] == "¿Dónde, o cerca de dónde?"
+    assert question.options[0].label["es"] == "Tixkokob; el pueblo, no el cabo"
+    assert read.tables["pueblos"][0]["sede"] == "Motul"
+
+
+def test_a_spreadsheet_of_another_program_is_refused_with_what_to_do(tmp_path):
+    with ZipFile(tmp_path / "f.ods", "w") as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    _, (fault,) = script.check(tmp_path / "f.ods")
+    assert "Export it as .xlsx" in fault.cure
