@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
-from icalendar import Calendar, Event, vGeo
-
 from bot import forum_words, timing
 from dialogs.values import in_language
 from storage.forums import Forum
@@ -19,6 +17,8 @@ def file(forum: Forum, address: str, now: datetime) -> bytes:
 
     The same event keeps its UID; SEQUENCE tells calendars which version is the newest (RFC 5545).
     """
+    from icalendar import Calendar, Event, vGeo  # here: a server needs it seldom
+
     plan = forum.plan
     event = Event()
     event.add("uid", f"{forum.token}@consulta")

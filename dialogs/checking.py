@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pyxform.errors import PyXFormError
-from pyxform.xls2xform import convert
-
 from dialogs import attachments, columns, reaching, rows, simulation
 from dialogs import script as scripts
 from dialogs.faults import Fault, said
@@ -72,6 +69,9 @@ def _sorted(found: Sequence[Fault]) -> tuple[Fault, ...]:
 
 def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
     """Whether ODK and KoboToolbox would take the form too."""
+    from pyxform.errors import PyXFormError  # here: a server seldom checks a form
+    from pyxform.xls2xform import convert
+
     try:
         convert(_definition(book, script), warnings=[], form_name="data", default_language=None)
     except PyXFormError as error:

@@ -15,10 +15,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import openpyxl
-import xlrd
-from openpyxl.utils.exceptions import IllegalCharacterError
-
 from dialogs.faults import Said, said
 
 Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
@@ -137,6 +133,8 @@ def _sheet(lines: Iterable[Line]) -> Sheet:
 
 
 def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
+    import openpyxl  # here: a server needs it seldom, and would hold it in memory
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
@@ -149,6 +147,8 @@ def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
 
 
 def _from_xls(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
+    import xlrd
+
     try:
         book = xlrd.open_workbook(file_contents=content)
     except (xlrd.XLRDError, AssertionError, ValueError) as error:
@@ -164,6 +164,8 @@ def _from_xls(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
 
 
 def _xls_cell(cell: Any, mode: int) -> str:
+    import xlrd
+
     if cell.ctype == xlrd.XL_CELL_DATE:
         try:
             return _cell(xlrd.xldate_as_datetime(cell.value, mode))
@@ -256,6 +258,8 @@ def _escape(found: re.Match[str]) -> str:
 
 def to_xlsx(book: Workbook, path: Path) -> None:
     """The sheets as a spreadsheet. Raises TableError for a character that no spreadsheet holds."""
+    import openpyxl
+
     made = openpyxl.Workbook()
     made.remove(made.worksheets[0])
     for name, sheet in book.items():
@@ -269,6 +273,8 @@ def to_xlsx(book: Workbook, path: Path) -> None:
 
 def _write(page: Any, row: int, column: int, text: str) -> None:
     """As text always: "007" stays so, and "=…" is no formula."""
+    from openpyxl.utils.exceptions import IllegalCharacterError
+
     if text:
         cell = page.cell(row, column)
         try:

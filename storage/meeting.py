@@ -11,15 +11,17 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import structlog
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage import schema
 from storage.database import UNREACHABLE, reading
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = structlog.get_logger()
 
@@ -60,6 +62,8 @@ class Place:
             self._thread.join()
 
     def _stay(self) -> None:
+        import psycopg  # here: with SQLite it would be held in memory for nothing
+
         while not self._left.is_set():
             try:
                 self._listen()
@@ -177,5 +181,7 @@ class Clock:
 
 def _connected(engine: Engine) -> psycopg.Connection[Any]:
     """A connection of its own, without transactions."""
+    import psycopg
+
     args, given = engine.dialect.create_connect_args(engine.url)
     return psycopg.connect(*args, **{**given, **UNREACHABLE}, autocommit=True)
