@@ -264,7 +264,7 @@ def test_a_questionnaire_is_tried_beside_its_tree(open_, tmp_path, faults):
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     trial.get_by_text("¿En qué municipio vives?").wait_for()
-    picture(page, "cuestionario", tmp_path, height=780)
+    picture(page, "cuestionario", tmp_path, height=620)
     trial.get_by_role("button", name="Empezar otra vez").click()
     trial.get_by_text("¿Qué edad tienes?").wait_for(state="detached")
     assert faults == []
