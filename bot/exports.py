@@ -26,7 +26,10 @@ ANSWERS = (
     *("person", "form", "version", "question", "value", "said", "language", "confidence"),
     *("channel", "at"),
 )
-RESPONSES = ("person", "form", "version", "folio", "state", "mode", "started_at", "finished_at")
+RESPONSES = (
+    *("person", "form", "version", "folio", "state", "mode", "started_at", "finished_at"),
+    "quote",  # whether they may be quoted: yes, no, or nothing if they were never asked
+)
 CHANGES = ("form", "from_version", "to_version", "name", "what", "before", "after")
 TYPES = {
     "from_version": "integer",
@@ -51,7 +54,10 @@ FORMATS = ("csv", "xlsx", "json", "frictionless", "floip")
 def write(
     db: Connection, library: Library, format_: str, folder: Path, now: datetime
 ) -> list[Path]:
-    """Write everything that counts into a folder; the files made. Nobody can be told from them."""
+    """Write everything that counts into a folder, under pseudonyms; the files made.
+
+    What people wrote in their own words comes along: it may name somebody.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     match format_:
         case "csv":

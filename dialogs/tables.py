@@ -13,11 +13,13 @@ from datetime import date, datetime, time
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from dialogs.faults import Said, said
 
 Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
+UNPACKED = 100_000_000  # bytes of a spreadsheet that may lie in a file a thousandth as large
+MOST_CELLS = 20_000_000  # of a sheet, empty ones too: one cell at the end makes 17 thousand million
 SHEETS = ("survey", "choices", "settings")
 BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes part of its cell
 RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins with an empty cell
@@ -136,12 +138,16 @@ def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
     import openpyxl  # here: a server needs it seldom, and would hold it in memory
 
     try:
+        if sum(part.file_size for part in ZipFile(io.BytesIO(content)).filelist) > UNPACKED:
+            raise TableError(said("too_much"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
             book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
         raise TableError(said("damaged", error=str(error))) from None
     for sheet in book.worksheets:
+        if sheet.max_row * sheet.max_column > MOST_CELLS:
+            raise TableError(said("too_much"))
         rows = enumerate(sheet.iter_rows(values_only=True), 1)
         yield sheet.title, [(number, [_cell(value) for value in row]) for number, row in rows]
 

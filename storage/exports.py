@@ -50,7 +50,7 @@ def answers(db: Connection) -> Iterator[dict[str, Any]]:
 
 def responses(db: Connection) -> Iterator[dict[str, Any]]:
     query = (
-        select(passes, people.c.pseudonym)
+        select(passes, people.c.pseudonym, wishes.last_word("quote").label("quote"))
         .join(people, people.c.id == passes.c.person_id)
         .order_by(passes.c.started_at, passes.c.id)
     )
@@ -64,6 +64,7 @@ def responses(db: Connection) -> Iterator[dict[str, Any]]:
             "mode": row.mode,
             "started_at": row.started_at,
             "finished_at": row.finished_at,
+            "quote": {True: "yes", False: "no"}.get(row.quote, ""),
         }
 
 

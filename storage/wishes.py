@@ -38,15 +38,16 @@ outbox, people, spared = schema.outbox, schema.people, schema.spared
 
 def consented() -> ColumnElement[bool]:
     """Who may be called to forums: the last word of each in the ledger counts."""
-    return func.coalesce(_last_word("forums"), false())
+    return func.coalesce(last_word("forums"), false())
 
 
 def wants_news() -> ColumnElement[bool]:
     """Who may be told what came of it: whoever was there, unless they said no."""
-    return func.coalesce(_last_word("feedback"), true())
+    return func.coalesce(last_word("feedback"), true())
 
 
-def _last_word(kind: str) -> ColumnElement[bool]:
+def last_word(kind: str) -> ColumnElement[bool]:
+    """Whether a person said yes to this consent, the last time; NULL: they were never asked."""
     mine = and_(consents.c.person_id == people.c.id, consents.c.kind == kind)
     last = select(consents.c.given).where(mine).order_by(consents.c.id.desc()).limit(1)
     return last.correlate(people).scalar_subquery()

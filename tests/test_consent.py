@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bot.cli import main
 from dialogs import minors, notices
-from storage import forms, schema
+from storage import exports, forms, schema
 from storage import notices as published
 from storage.database import reading, vault_of, writing
 from tests.emulators import samples
@@ -92,6 +92,16 @@ def test_every_consent_is_kept_by_itself_with_all_that_proves_it(asking: World) 
         assert vault_of(db).show("consents.words", last.words) == "no"
     assert asking.speaks("ana")[0].startswith("La recibí, gracias.")
     assert len(files_of(asking)) == 1
+
+
+def test_who_may_be_quoted_is_told_with_the_answers(asking: World) -> None:
+    asking.answers_until("ana", "hola", "si", "2", "no", "no", "si")
+    asking.answers_until("beto", "hola", "si", "2", "no", "no", "no")
+    asking.answers_until(
+        "chela", "hola", "si", "2", "no", "no", "si", "permisos", "Citar mis palabras"
+    )
+    with reading(asking.parts.engine) as db:
+        assert [row["quote"] for row in exports.responses(db)] == ["yes", "no", "no"]
 
 
 def test_without_consent_to_it_no_voice_is_kept(asking: World) -> None:

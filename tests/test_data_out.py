@@ -65,6 +65,7 @@ def test_answers_go_out_as_csv_under_pseudonyms(answered: World, tmp_path: Path)
     passes = rows(tmp_path / "out" / "responses.csv")
     assert {row["state"] for row in passes} == {"started", "refused"}
     assert len({row["person"] for row in out}) == 1
+    assert {row["quote"] for row in passes} == {""}  # nobody was asked
 
 
 def test_a_spreadsheet_holds_no_formula(answered: World, tmp_path: Path) -> None:

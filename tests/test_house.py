@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
 import tomllib
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_the_pure_package_knows_no_database_and_no_network() -> None:
 def test_every_module_says_in_one_sentence_what_lives_there() -> None:
     silent = [path for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert silent == []
+
+
+def test_the_threat_model_names_tests_and_files_that_are_there() -> None:
+    page = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
+    named = set(re.findall(r"`(_?(?:test|nothing)_\w+)`", page))
+    assert len(named) > 15
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    files = set(re.findall(r"`((?:bot|dialogs|storage|webhooks|tests)/\w+\.py)`", page))
+    assert [name for name in files if not (ROOT / name).is_file()] == []
 
 
 def test_every_phrase_that_the_program_says_is_in_the_catalogue() -> None:

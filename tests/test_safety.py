@@ -6,16 +6,18 @@ import logging
 import os
 import threading
 import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 import structlog
 from sqlalchemy import delete, insert, select
 
 from bot import conversation, telegram, wiring
-from dialogs import language, replies, script, stopping
+from dialogs import language, replies, script, stopping, tables
 from storage import pacing, schema
 from storage.database import reading, writing
 from storage.pacing import MOST_ALIKE, MOST_IN_A_MINUTE
@@ -191,6 +193,35 @@ def test_a_media_address_leads_nowhere_but_to_twilio(small_world: World, url: st
     with reading(small_world.parts.engine) as db:
         row = db.execute(select(schema.media)).one()
     assert (row.state, row.file) == ("refused", None)
+
+
+# files that are more than they seem
+
+
+def bomb(path: Path) -> None:
+    """Spreadsheets that unpack to a thousand times their size."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", b" " * (tables.UNPACKED + 1))
+
+
+def far_cell(path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "survey"
+    sheet["XFD1048576"] = "x"
+    book.save(path)
+
+
+@pytest.mark.parametrize("make", [bomb, far_cell])
+def test_a_spreadsheet_that_is_more_than_it_seems_is_refused(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "x.xlsx"
+    make(path)
+    assert path.stat().st_size < 200_000
+    for read in (tables.read, tables.read_any):
+        with pytest.raises(tables.TableError, match="larger than can be read"):
+            read(path)
 
 
 # hostile calls
