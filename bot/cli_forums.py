@@ -217,7 +217,7 @@ def forum_attend(
         found, at = forums.named(db, name), now()
         for each in given:
             try:
-                new += forums.attend(db, found.id, find(db, each).id, at)
+                new += invitations.arrive(db, found.id, find(db, each).id, at)
             except Failure as failure:
                 unknown.append(failure.message)
         there = forums.attendance(db, found.id)["attended"]

@@ -194,6 +194,14 @@ def cancel_forum(db: Connection, forum: Forum, now: datetime) -> None:
     _add(db, forum, "cancellation", told, now, forum.plan.starts_at, now)
 
 
+def arrive(db: Connection, forum_id: int, person_id: int, now: datetime) -> bool:
+    """Somebody was there, noted at the door or from a list afterwards; False if that was known."""
+    new = forums.attend(db, forum_id, person_id, now)
+    if new:
+        invitations.again(db, forum_id, now)
+    return new
+
+
 def conclude(db: Connection, forum: Forum, words: Text, now: datetime) -> int:
     """Send a forum's conclusions back to those who were there."""
     due = timing.awake(now)

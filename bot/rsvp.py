@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot import forum_words, timing
+from bot import invitations as calling
 from bot.forum_words import ASKED, FORM, MARK, TRIAL
 from dialogs import moving, replies
 from dialogs.asking import Library
@@ -64,7 +65,7 @@ def _at_the_door(db: Connection, person: Person, code: str, at: datetime) -> Mes
     forum = forums.by_door(db, code)
     if forum is None:
         return _say(person, "forum_no_door")
-    forums.attend(db, forum.id, person.id, at)
+    calling.arrive(db, forum.id, person.id, at)
     title = forum_words.title(forum.plan, person.language)
     return _say(person, "forum_arrived", title=title)
 

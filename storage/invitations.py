@@ -317,6 +317,18 @@ def cancel(db: Connection, invitation_id: int) -> None:
     _end(db, and_(outbox.c.invitation_id == invitation_id), "skipped", CALLED_OFF)
 
 
+def again(db: Connection, forum_id: int, now: datetime) -> None:
+    """Whoever was noted late as having been there gets the thanks and the conclusions, too; nobody
+    gets them twice, for the ledger knows each."""
+    those = and_(
+        invitations.c.forum_id == forum_id,
+        invitations.c.purpose.in_(("thanks", "conclusions")),
+        invitations.c.state.in_(("queueing", "sending", "done")),
+        invitations.c.latest > now,
+    )
+    db.execute(update(invitations).where(those).values(state="queueing", cursor=0))
+
+
 def miss(db: Connection, now: datetime) -> None:
     """Past its last sensible moment nothing of an invitation is sent; what is through is done."""
     sending = invitations.c.state == "sending"

@@ -324,6 +324,15 @@ def test_thanks_and_conclusions_go_to_those_who_were_there(small: Forums) -> Non
         "Conclusiones del foro Agua y servicios en el oriente:\nPozos: se harán dos."
     )
     assert not any("Gracias" in each for each in small.world.told("fito"))
+    with writing(small.engine) as db:  # the list of the door is brought in the day after
+        fito = people.find(db, "telegram", str(small.world.cast["fito"].id))
+        assert fito
+        assert invitations.arrive(db, forum.id, fito.id, small.now)
+        assert not invitations.arrive(db, forum.id, fito.id, small.now)
+    small.tick()
+    told = small.world.told("fito")
+    assert sorted(each.partition(" ")[0] for each in told) == ["Conclusiones", "Gracias"]
+    assert small.world.told("eva") == []
 
 
 def test_a_wrong_code_at_the_door_says_what_to_do(small: Forums) -> None:

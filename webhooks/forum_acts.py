@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from bot import forum_words, rights, rsvp, timing
 from bot import invitations as calling
 from bot.invitations import Call, PlanError
-from storage import forums, invitations, people
+from storage import invitations, people
 from storage.database import reading, writing
 from storage.forums import Forum
 from storage.segments import SegmentError
@@ -184,7 +184,8 @@ def arrive(number: int) -> Response:
         forum = kept(db, number)
         found = {folio: people.by_folio(db, folio) for folio in folios if folio}
         known = {folio: person for folio, person in found.items() if person}
-        new = [f for f, p in known.items() if forums.attend(db, forum.id, p.id, parts().clock())]
+        now = parts().clock()
+        new = [f for f, p in known.items() if calling.arrive(db, forum.id, p.id, now)]
         note(db, "anotó llegadas", f"{forum.plan.name}: {len(new)}")
     old, unknown = [f for f in known if f not in new], [f for f in found if f not in known]
     if new:
