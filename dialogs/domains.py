@@ -31,6 +31,8 @@ AGES = (
     400.0,
     *(365.25 * years for years in (2, 4, 8, 15, 25, 40, 70)),
 )
+CLOSE = 1e-9
+BEYOND, BEYOND_DAYS = (1e6, -1e6), 40_000.0  # where an answer has to lie beyond others
 OLDEST = 200  # what a date may be compared with, in any of the units below
 SPANS = (1.0, 7.0, 30.4375, 365.25)  # days, of the units in which ages are counted
 SHORT = "Agua"
@@ -113,7 +115,7 @@ def _domain(question: Question, used: Sequence[Use], script: Script, now: dateti
     if question.type in CHOSEN:
         return _chosen(question, used)
     if question.type in NUMBERS:
-        return _numbers(question, used)
+        return _numbers(question, used, now)
     if question.type in MOMENTS:
         return _moments(question, used, now)
     if question.type in ("text", "audio"):
@@ -186,28 +188,38 @@ def _amounts(used: Sequence[Use]) -> set[float]:
     return {value for value in found if abs(value) < 1e12}
 
 
-def _numbers(question: Question, used: Sequence[Use]) -> Domain:
+def _beside(question: Question) -> bool:
+    """Whether its rule compares it with other answers: then it may have to lie beyond them."""
+    return question.constraint is not None and bool(question.constraint.names - {question.name})
+
+
+def _numbers(question: Question, used: Sequence[Use], now: datetime) -> Domain:
     given = question.parameters
     if question.type == "range":
         start, end = float(given.get("start", 1)), float(given.get("end", 10))
         step = abs(float(given.get("step", 1))) or 1.0
-        many = int(abs(end - start) / step) + 1
-        steps = [min(start, end) + step * at for at in range(min(many, MOST))]
+        many = int(abs(end - start) / step + CLOSE) + 1
+        steps = [round(min(start, end) + step * at, 9) for at in range(min(many, MOST))]
         return Domain((*map(_written, steps), ""), complete=many <= MOST)
     shifts = (0.0, 1.0, -1.0) if question.type == "integer" else (0.0, 1.0, -1.0, 0.5, -0.5)
     direct = _direct(used)
     near = [value + shift for value in sorted(_amounts(used)) for shift in shifts]
-    near += () if direct else _reckoned(used)
-    values = dict.fromkeys((*near, *(PLAIN_NUMBERS if direct else AMOUNTS)))
+    near += () if direct else _reckoned(used, now)
+    beyond = BEYOND if _beside(question) else ()
+    values = dict.fromkeys((*near, *(PLAIN_NUMBERS if direct else AMOUNTS), *beyond))
     finite = (value for value in values if math.isfinite(value))
     whole = question.type == "integer"
     values = dict.fromkeys(float(int(value)) if whole else value for value in finite)
     return Domain((*map(_written, values), ""), direct)
 
 
-def _reckoned(used: Sequence[Use]) -> Iterator[float]:
-    """What an answer may have to be where it is reckoned with: 8 for `${n} * 3 = 24`."""
-    known = sorted(_amounts([use for use in used if use.through == COMPUTED]))[:MOST_RECKONED]
+def _reckoned(used: Sequence[Use], now: datetime) -> Iterator[float]:
+    """What an answer may have to be where it is reckoned with: 8 for `${n} * 3 = 24`.
+
+    Where there are years, an age may be reckoned from this one.
+    """
+    known = sorted(_amounts(used))[:MOST_RECKONED]
+    known += [float(now.year)] if any(abs(value - now.year) < OLDEST for value in known) else []
     for one, other in product(known, repeat=2):
         yield from (one + other, one - other, one * other, functions.divide(one, other))
 
@@ -218,14 +230,16 @@ def _written(value: float) -> str:
 
 def _moments(question: Question, used: Sequence[Use], now: datetime) -> Domain:
     if question.type == "time":
-        times = [str(use.value)[:5] for use in used if use.value]
-        found = (moments.value("time", each, now) for each in (*times, "9:30", "16:00", "23:10"))
+        times = [str(use.value)[:5] for use in used if use.value] + ["9:30", "16:00", "20:30"]
+        times += ["0:05", "23:55"] if _beside(question) else []
+        found = (moments.value("time", each, now) for each in times)
         return Domain((*dict.fromkeys(filter(None, found)), ""), not used)
     direct, today = _direct(used), now.astimezone(dates.ZONE).replace(hour=9, minute=30)
     named = [moment for use in used if isinstance(use.value, str)
              and (moment := dates.read(use.value))]  # fmt: skip
     days = {value for value in _amounts(used) if abs(value) < OLDEST and not direct}
     ages = [*(() if direct else AGES), 1, -1, *(day * span for day in days for span in SPANS)]
+    ages += [BEYOND_DAYS, -BEYOND_DAYS] if _beside(question) else []
     near = dict.fromkeys(
         dates.stamp((moment + timedelta(days=shift)).replace(tzinfo=dates.ZONE))
         for moment in (*named, *(today - timedelta(days=age) for age in ages))

@@ -96,6 +96,20 @@ def test_a_question_that_no_answer_can_reach_is_found(tmp_path, relevant, reache
         assert not [warning for warning in checked.warnings if "None of" in warning.problem]
 
 
+def test_an_answer_that_must_lie_beyond_another_is_no_dead_end(tmp_path):
+    survey = "| | type | name | label | required | constraint | relevant | calculation |\n"
+    later = "decimal-time(.) > decimal-time(${atime})"
+    rules = {"integer": ". > ${ainteger}", "date": ". > ${adate}", "decimal": ". < ${adecimal}"}
+    for kind, rule in {**rules, "time": later}.items():
+        survey += f"| | {kind} | a{kind} | ¿? | yes | | | |\n"
+        survey += f"| | {kind} | b{kind} | ¿? | yes | {rule} | | |\n"
+    survey += "| | integer | born | ¿? | yes | . > 1900 and . <= 2021 | | |\n"
+    survey += "| | calculate | age | | | | | number(format-date(today(), '%Y')) - ${born} |\n"
+    survey += "| | text | adult | ¿? | | | ${age} >= 60 and not(${age} > 65) | |\n"
+    found = check(tmp_path, survey)
+    assert (found.walked.unreached, found.walked.dead_ends) == ((), {})
+
+
 def test_what_is_asked_of_today_is_tried_on_the_day_of_the_check(tmp_path):
     rows = "| | date | day | ¿? | ¿? | | . >= date('2031-05-01') and . <= today() | |\n"
     rows += "| | text | late | ¿? | ¿? | today() >= date('2031-06-01') | | |"
