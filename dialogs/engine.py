@@ -205,9 +205,10 @@ def _greeted(talk: Talk, library: Library) -> Turn:
     if asked is None or not asked[0].passed:
         return moving.ask_again(talk, library)
     at, all_ = walking.progress(asked[0], library)
-    if not asked[1].counted:
+    if not asked[1].counted and at == 1:
         return moving.ask_again(talk, library, say("again_short", talk.language))
-    return moving.ask_again(talk, library, say("again", talk.language, {"at": at, "all": all_}))
+    where = {"at": min(at, all_), "all": all_}  # a consent behind the last question is no further
+    return moving.ask_again(talk, library, say("again", talk.language, where))
 
 
 COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {

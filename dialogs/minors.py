@@ -51,14 +51,15 @@ def voice_refused(dialogs: Sequence[Dialog], library: Library) -> str:
     """The phrase that says why a voice note is not kept; "" if it is. The first dialog that says
     something of it counts."""
     said = [
-        (question.role, each.answers[question.name])
+        (question.role, each.answers.get(question.name, ""))
         for each in dialogs
         for question in library.script(each).questions
-        if question.role in ("age", "consent:voice") and each.answers.get(question.name)
+        if question.role in ("age", "consent:voice")
+        and (each.answers.get(question.name) or question.name in each.passed)
     ]
     if any(role == "age" and is_minor(value) for role, value in said):
         return "voice_minor"
-    consent = next((value for role, value in said if role == "consent:voice"), "si")
+    consent = next((value for role, value in said if role == "consent:voice"), "si")  # "": skipped
     return "" if consent == "si" else "voice_no_consent"
 
 

@@ -263,12 +263,15 @@ def several(options: Sequence[Option], text: str) -> tuple[Option, ...] | None:
     if numbers and all(found is not None for found in numbers):
         inside = [found for found in numbers if found and 1 <= found <= len(options)]
         return _once(options[at - 1] for at in inside) if len(inside) == len(numbers) else None
-    for between in (r"[,;/\n]", r"[,;/\n]|\b[ye]\b"):
-        parts = [part for part in re.split(between, text) if plain(part)]
-        found = [choice(options, part) for part in parts]
-        if found and all(part.sure for part in found):
-            return _once(part.options[0] for part in found)
-    return None
+    whole = _parts(options, text, r"[,;/\n]")
+    finer = _parts(options, text, r"[,;/\n]|\b[ye]\b")
+    return max((found for found in (whole, finer) if found), key=len, default=None)
+
+
+def _parts(options: Sequence[Option], text: str, between: str) -> tuple[Option, ...] | None:
+    """The option that each part of a reply surely means; "salud y 11" as a whole means but one."""
+    found = [choice(options, part) for part in re.split(between, text) if plain(part)]
+    return _once(part.options[0] for part in found) if all(part.sure for part in found) else None
 
 
 def _once(options: Iterable[Option]) -> tuple[Option, ...]:

@@ -122,7 +122,7 @@ def test_shares_in_the_questionnaire_s_own_sheet_come_first(site):
     head = sheet.index("| choices")
     row = next(line for line in sheet[head:].splitlines() if "list_name" in line)
     sheet = sheet.replace(row, row + " census |").replace(
-        "| | edades | 18_29 | 18 a 29 | | |", "| | edades | 18_29 | 18 a 29 | | | 27.5 |"
+        "| | edades | 18_29 | 18 a 29 | | | |", "| | edades | 18_29 | 18 a 29 | | | | 27.5 |"
     )
     file = site.parts.settings.data / "consulta.md"
     file.write_text(sheet, encoding="utf-8")

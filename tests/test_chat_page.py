@@ -80,6 +80,8 @@ def reaches_the_topics(page: sync.Page) -> None:
     choice(page, "30 a 44").click()
     hears(page, "¿En qué municipio vives?")
     writes(page, "Izamal")
+    hears(page, "¿podemos guardarla y pasarla a texto?")
+    choice(page, "Sí").click()
     hears(page, "colonia, comisaría o localidad")
     writes(page, "Centro")
     choice(page, "Prefiero no").click()

@@ -108,7 +108,7 @@ def test_without_consent_to_it_no_voice_is_kept(asking: World) -> None:
     told = asking.answers_until("ana", "hola", "si", "2", "no", "no", "no")
     assert "Cuéntanos el problema.\nEscríbelo con tus palabras." in told[-1]
     [refused] = asking.speaks("ana")
-    assert refused.startswith("Dijiste que no guardemos tu voz")
+    assert refused.startswith("Sin tu permiso no guardamos tu voz")
     assert "Cuéntanos el problema." in refused
     assert asking.count(schema.media) == 0
     asking.says("ana", "No hay agua en el pueblo")
@@ -123,7 +123,7 @@ def test_a_consent_to_voice_taken_back_takes_the_recordings_along(asking: World)
     assert files_of(asking) == [None]
     assert ledger(asking)[-1] == ("voice", False)
     [refused] = asking.speaks("ana")
-    assert refused.startswith("Dijiste que no guardemos tu voz")
+    assert refused.startswith("Sin tu permiso no guardamos tu voz")
     while name in kept_files(asking):
         asking.settle()
 

@@ -24,7 +24,18 @@ from tests.world import World
 @pytest.fixture
 def answered(world: World) -> World:
     """Ana has said what a spreadsheet would take for a formula, Beto refused."""
-    said = ("hola", "es", "si", "3", "Mérida", '=HYPERLINK("http://x.mx")', "no", "1, 2", "2")
+    said = (
+        "hola",
+        "es",
+        "si",
+        "3",
+        "Mérida",
+        "sí",
+        '=HYPERLINK("http://x.mx")',
+        "no",
+        "agua, salud",
+        "2",
+    )
     world.answers_until("ana", *said, "mina'an ja' tin kaajal, jach talam u beetik", "4")
     world.speaks("ana")
     world.answers_until("beto", "hola", "es", "no")

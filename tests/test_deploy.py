@@ -33,7 +33,7 @@ def test_a_copy_made_while_it_runs_comes_back_whole(tmp_path: Path) -> None:
     data = tmp_path / "data"
     url = f"sqlite:///{data / 'consulta.db'}"
     with live(data, url) as world:
-        world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+        world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
         world.speaks("ana")
         made = script("backup.sh", tmp_path / "copies", data)
         before = world.stored("ana")
@@ -43,7 +43,7 @@ def test_a_copy_made_while_it_runs_comes_back_whole(tmp_path: Path) -> None:
         assert world.stored("ana") == before
         [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
         assert (world.parts.post.media / row["media"]).exists()
-        assert "Las dos preguntas" in says_again(world)
+        assert "Las tres preguntas" in says_again(world)
 
 
 def test_a_copy_of_postgresql_made_while_it_runs_comes_back_whole(
@@ -54,7 +54,7 @@ def test_a_copy_of_postgresql_made_while_it_runs_comes_back_whole(
     with pg.fresh() as url:
         monkeypatch.setenv("CONSULTA_DATABASE_URL", url)
         with live(data, url) as world:
-            world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+            world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
             world.speaks("ana")
             made = script("backup.sh", tmp_path / "copies", data)
             before = world.stored("ana")
@@ -68,7 +68,7 @@ def test_a_copy_of_postgresql_made_while_it_runs_comes_back_whole(
             assert world.stored("ana") == before
             [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
             assert (world.parts.post.media / row["media"]).exists()
-            assert "Las dos preguntas" in says_again(world)
+            assert "Las tres preguntas" in says_again(world)
 
 
 def says_again(world: World) -> str:
@@ -99,7 +99,7 @@ def test_the_dashboard_shows_figures_that_are_published(tmp_path: Path, pg: Post
 def test_from_sqlite_to_postgresql_by_one_command(tmp_path: Path, pg: Postgres) -> None:
     here = f"sqlite:///{tmp_path / 'consulta.db'}"
     with live(tmp_path, here) as world:
-        world.answers_until("ana", "hola", "es", "si", "3", "Mérida", '=1 \x00 "😀"')
+        world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí", '=1 \x00 "😀"')
         world.answers_until("beto", "hola", "maya", "jaaj")
         before = world.rows("ana")
     with pg.fresh("template1") as there:

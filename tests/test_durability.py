@@ -73,7 +73,7 @@ def test_the_same_update_three_times_is_one(world: World) -> None:
 
 def test_repeats_in_any_order_also_across_a_restart(tmp_path: Path, database_url: str) -> None:
     with live(tmp_path, database_url) as world:
-        said = [world.update("ana", word) for word in ("hola", "es", "si", "3", "Mérida")]
+        said = [world.update("ana", word) for word in ("hola", "es", "si", "3", "Mérida", "sí")]
         for update in said:
             world.does("ana", update)
         before = world.stored("ana")
@@ -119,7 +119,7 @@ WORDS = [
 
 @pytest.mark.parametrize("said", WORDS, ids=lambda words: repr(words[:12]))
 def test_words_are_stored_as_they_were_said(world: World, said: str) -> None:
-    world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+    world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
     body = json.dumps(world.update("ana", said))
     call = world.app.test_client().post(
         "/hooks/telegram", data=body, headers={**HOOK, "Content-Type": "application/json"}
@@ -127,7 +127,7 @@ def test_words_are_stored_as_they_were_said(world: World, said: str) -> None:
     assert call.status_code == 200
     world.settle()
     assert world.stored("ana")["localidad"] == said
-    assert "Las dos preguntas" in world.telegram.texts(ANA)[-1]
+    assert "Las tres preguntas" in world.telegram.texts(ANA)[-1]
 
 
 FAILURES = {
@@ -185,7 +185,7 @@ def test_who_has_blocked_us_is_told_nothing_more(world: World) -> None:
 
 
 def test_a_fault_of_ours_loses_no_words(world: World) -> None:
-    world.answers_until("ana", "hola", "es", "si", "3", "Mérida")
+    world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
     engine = world.parts.engine
     files = schema.form_files
     with writing(engine) as db:  # the questionnaire is gone, and no copy of it is in memory

@@ -38,7 +38,7 @@ def test_a_process_says_nothing_of_a_person_whatever_fails(
     port = free_port()
     known = environment(tmp_path, telegram, CONSULTA_SECRET_KEY=KEY)
     with started("serve", port, known):
-        said(port, telegram, "hola", "es", "si", "3", "Mérida", "colonia x0canary")
+        said(port, telegram, "hola", "es", "si", "3", "Mérida", "sí", "colonia x0canary")
         for how in (provider.broken(500), provider.half(), provider.too_many(1)):
             telegram.fail(how, method="sendMessage")
             bring(port, telegram_people.text(XIMENA, WORDS))
@@ -68,7 +68,7 @@ def test_a_database_that_writes_every_statement_down_writes_nobody_down(
         port = free_port()
         known = environment(tmp_path, telegram, CONSULTA_DATABASE_URL=url, CONSULTA_SECRET_KEY=KEY)
         with machine("web", known, port), machine("worker", known):
-            said(port, telegram, "hola", "es", "si", "3", "Mérida", "colonia x0canary")
+            said(port, telegram, "hola", "es", "si", "3", "Mérida", "sí", "colonia x0canary")
             _run(url, "ALTER TABLE answers RENAME TO elsewhere")  # a fault of ours
             bring(port, telegram_people.text(XIMENA, WORDS))
             lines = heard(lambda lines: any('relation "answers"' in line for line in lines))

@@ -92,6 +92,8 @@ def test_a_number_is_no_place_in_a_list_that_is_not_shown() -> None:
         ("obra y servicios", "obra"),
         ("obra y servicios, agua", "obra agua"),
         ("uno y dos", "agua salud"),
+        ("agua, salud y 11", "agua salud otro"),
+        ("agua y empleo y campo", "agua empleo"),
         ("2, 2", "salud"),
         ("agua", "agua"),
         ("1, 99", None),

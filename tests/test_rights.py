@@ -108,7 +108,8 @@ def test_what_may_be_an_answer_stops_no_kind_of_forum(text: str) -> None:
     assert stopping.asked(text) is None
 
 
-TAKING_PART = ("hola", "es", "si", "2", "Tizimín", "saltar", "si", "Mujer", "Lo hablo")
+TAKING_PART = ("hola", "es", "si", "2", "Tizimín", "sí", "saltar", "si", "Mujer", "Lo hablo",
+               "nada de esto")  # fmt: skip
 
 
 def of(told: list[str]) -> str:
@@ -142,7 +143,7 @@ def test_people_read_what_is_known_and_take_it_with_them(small_world: World) -> 
     small_world.answers_until("beto", *TAKING_PART)
     told = small_world.says("beto", "¿Qué datos tienen de mí?")
     assert "Municipio: Tizimín" in of(told)
-    assert "Permisos: usar tus respuestas, género y lengua" in of(told)
+    assert "Permisos: usar tus respuestas, género, lengua, origen y discapacidad" in of(told)
     client = small_world.app.test_client()
     page = client.get(link(told))
     assert page.status_code == 200
@@ -151,7 +152,7 @@ def test_people_read_what_is_known_and_take_it_with_them(small_world: World) -> 
     known = client.post(f"{link(told)}/datos.json").get_json()
     assert known["address"] == "whatsapp:+5219991112233"
     assert {row["question"] for row in known["answers"]} > {"municipio", "habla_maya"}
-    [given, _] = known["consents"]
+    [given, *_] = known["consents"]
     form = Path(script.__file__).with_name("forms") / "consulta.md"
     assert given["question_sha256"] == hashlib.sha256(form.read_bytes()).hexdigest()
     notice = Path(script.__file__).with_name("notice.toml").read_bytes()
@@ -182,13 +183,14 @@ def test_a_csv_holds_no_formula(small_world: World) -> None:
 def test_one_consent_is_taken_back_and_the_rest_stands(small_world: World) -> None:
     small_world.answers_until("beto", *TAKING_PART)
     assert "mis permisos" not in of(small_world.says("beto", "permisos"))
-    told = small_world.says("beto", "Género y lengua")
+    told = small_world.says("beto", "Datos sensibles")
     assert of(told).startswith("Listo: quitamos lo que nos dijiste")
     assert "sexo_genero" not in {row["question"] for row in small_world.rows("beto", aside=True)}
     assert {"municipio", "consiente"} < small_world.stored("beto").keys()
     with reading(small_world.parts.engine) as db:
         ledger = [(row.kind, row.given) for row in db.execute(select(schema.consents))]
-    assert ledger == [("answer", True), ("sensitive", True), ("sensitive", False)]
+    given = [("answer", True), ("voice", True), ("sensitive", True)]
+    assert ledger == [*given, ("sensitive", False)]
 
 
 def test_no_invitations_is_less_than_no_messages(small_world: World) -> None:
@@ -236,7 +238,7 @@ def test_a_stop_between_the_lease_and_the_sending_is_in_time(
 def test_forgetting_leaves_nothing_but_a_count_and_a_stone(world: World) -> None:
     world.answers_until("beto", *TAKING_PART, "1")
     world.speaks("beto")
-    world.answers_until("ana", "hola", "es", "si", "2", "Mérida")
+    world.answers_until("ana", "hola", "es", "si", "2", "Mérida", "sí")
     assert len(list(world.parts.post.media.iterdir())) == 1
     world.says("beto", "borrar mis datos")
     told = world.says("beto", "Sí, bórralo todo")

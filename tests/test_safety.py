@@ -43,7 +43,7 @@ def test_whatever_fails_nothing_of_a_person_is_logged(world: World) -> None:
     logging.getLogger().addHandler(ear)
     world.cast |= {"ximena": XIMENA, "yum": YUM}
     for name in ("ximena", "yum"):
-        world.answers_until(name, "hola", "es", "si", "3", "Mérida", "colonia x0canary")
+        world.answers_until(name, "hola", "es", "si", "3", "Mérida", "sí", "colonia x0canary")
     for how in (provider.broken(500), provider.too_many(1), provider.half(), provider.blocked()):
         world.telegram.fail(how, method="sendMessage")
         world.bring("ximena", world.update("ximena", "el pozo-canario no sirve, 8000000000123"))
@@ -187,7 +187,7 @@ def test_a_call_that_is_too_large_is_refused_unread(small_world: World) -> None:
     ],
 )
 def test_a_media_address_leads_nowhere_but_to_twilio(small_world: World, url: str) -> None:
-    small_world.answers_until("beto", "hola", "es", "si", "3", "Mérida")
+    small_world.answers_until("beto", "hola", "es", "si", "3", "Mérida", "sí")
     note = {**twilio_people.voice(small_world.cast["beto"]), "MediaUrl0": url}
     small_world.does("beto", note)
     with reading(small_world.parts.engine) as db:

@@ -215,7 +215,9 @@ def test_a_channel_that_could_take_nothing_in_is_refused(tmp_path: Path) -> None
 
 
 def test_the_terminal_talks_like_the_rest(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["chat", "--language", "es"], input="sí\n3\nmerida\nadiós\n")
+    result = CliRunner().invoke(
+        main, ["chat", "--language", "es"], input="sí\n3\nmerida\nsí\nadiós\n"
+    )
     assert result.exit_code == 0
     assert "¿Aceptas participar?" in result.stdout
     assert "3 de 9 · ¿En qué colonia, comisaría o localidad vives?" in result.stdout

@@ -21,7 +21,8 @@ from tests.world import World
 
 OLD, NEW = "una clave de prueba", "otra clave de prueba"
 LONG = (
-    *("hola", "es", "si", "2", "Tizimín", "saltar", "si", "Mujer", "Lo hablo", "1"),
+    *("hola", "es", "si", "2", "Tizimín", "sí", "saltar", "si", "Mujer", "Lo hablo"),
+    *("nada de esto", "1"),
     "El pozo del pueblo está seco",
 )
 

@@ -28,9 +28,9 @@ import aiohttp
 from tests.benchmarks import SECRET
 
 TOKEN = "123456:" + "a" * 35
-ANSWERS = (  # 12 questions and one invalid answer
-    *("hola", "es", "si", "3", "Mérida", "Centro", "no", "1, 2", "agua", "corto"),
-    *("No hay agua en la colonia desde mayo", "2", "1", "saltar", "3", "4"),
+ANSWERS = (  # 12 questions, two consents and one invalid answer
+    *("hola", "es", "si", "3", "Mérida", "sí", "Centro", "no", "agua, salud", "agua", "corto"),
+    *("No hay agua en la colonia desde mayo", "2", "1", "saltar", "no", "3", "4"),
 )
 
 
