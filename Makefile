@@ -18,6 +18,7 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:randomly
+	@$(BIN)/python -m tests.benchmarks
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

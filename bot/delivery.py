@@ -276,7 +276,7 @@ def _write_and_claim(post: Post, *, last: bool) -> Round:
         post.turn,
         _taking(post.taken) as taken,
         _taking(post.settled, OperationalError) as settled,
-        writing(post.engine) as db,
+        writing(post.engine, hurried=False) as db,  # before a call goes out, it is (hand_over)
     ):
         outbox.sent_many(db, taken)
         for settle in settled:

@@ -21,6 +21,7 @@ UPGRADE = 6_714_000  # the key of the advisory lock under which tables are chang
 BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
 
+UNHURRIED = "SET LOCAL synchronous_commit = off"  # PostgreSQL's commit does not wait for the disk
 UNREACHABLE = {  # seconds, and milliseconds: a machine that is gone without a word is noticed
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -79,14 +80,18 @@ def vault_of(db: Connection) -> Vault:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, hurried: bool = True) -> Iterator[Connection]:
     """A transaction that may write.
 
+    One that is not `hurried` reaches the disk with the next that is: after a power cut it may be
+    as if it had not been (PostgreSQL alone).
     SQLite lets one writer in and makes the others sleep and try again, some for long; within a
     process they queue here instead, and the next one goes on at once.
     """
     turn = engine.get_execution_options()["turn"] if engine.dialect.name == "sqlite" else None
     with turn or nullcontext(), engine.begin() as db:
+        if turn is None and not hurried:
+            db.exec_driver_sql(UNHURRIED)
         yield db
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage import schema
-from storage.database import UNREACHABLE, reading
+from storage.database import UNHURRIED, UNREACHABLE, reading
 
 if TYPE_CHECKING:
     import psycopg
@@ -144,7 +144,7 @@ class Knocker:
             try:
                 with self._engine.connect() as db:
                     at_once = db.execution_options(isolation_level="AUTOCOMMIT")
-                    at_once.exec_driver_sql(f"NOTIFY {CHANNEL}")
+                    at_once.exec_driver_sql(f"{UNHURRIED}; NOTIFY {CHANNEL}")
             except DBAPIError:
                 time.sleep(AGAIN)
 

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +79,11 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Start a server and stop it at the end; skips, and says why, where there is none."""
+def postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start a server and stop it at the end; skips, and says why, where there is none.
+
+    A `durable` one waits for the disk at each commit, as those in service do.
+    """
     if reason := absent():
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_short()))
@@ -89,7 +92,7 @@ def postgres() -> Iterator[Postgres]:
         if account is not None and os.getuid() == 0:
             os.chown(folder, account.pw_uid, account.pw_gid)
         _initialize(folder)
-        with _serving(folder):
+        with _serving(folder, {} if durable else SETTINGS):
             yield Postgres(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -128,9 +131,9 @@ def _initialize(folder: Path) -> None:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[None]:
+def _serving(folder: Path, settings: Mapping[str, str]) -> Iterator[None]:
     command = [_program("postgres"), "-D", str(folder / "data"), "-k", str(folder)]
-    for name, value in SETTINGS.items():
+    for name, value in {**settings, "listen_addresses": ""}.items():
         command += ["-c", f"{name}={value}"]
     listening.follow(folder / "log")
     with (folder / "log").open("ab") as log:

@@ -17,11 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
+from urllib.request import urlopen
 
 import aiohttp
 
@@ -34,7 +35,15 @@ ANSWERS = (  # 12 questions, two consents and one invalid answer
 )
 
 
-Served = Callable[[str, str | None], AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]]
+@dataclass(slots=True)
+class Serving:
+    """What runs: where it takes calls, and its processes."""
+
+    ports: list[int]
+    pids: list[int]
+
+
+Served = Callable[[str, str | None], AbstractContextManager[Serving]]
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ class Crowd:
 
     provider: Provider
     session: aiohttp.ClientSession
-    hook: str
+    hooks: Sequence[str]  # taken in turn
     answered: bool = True  # whether a turn ends with the next question; else with the hook's 200
     updates: int = 0
     delays: list[float] = field(default_factory=list)
@@ -106,10 +115,11 @@ class Crowd:
             "from": person,
             "text": said,
         }
+        hook = self.hooks[self.updates % len(self.hooks)]
         began = time.perf_counter()
         update = {"update_id": self.updates, "message": message}
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
-        async with self.session.post(self.hook, json=update, headers=headers) as answer:
+        async with self.session.post(hook, json=update, headers=headers) as answer:
             assert answer.status == 200, answer.status
         if self.answered:
             await told.wait()
@@ -123,56 +133,60 @@ def free_port() -> int:
 
 
 @contextmanager
-def consulta(api: str, url: str | None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """`consulta serve` on a fresh database; its port and the process."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
+def consulta(api: str, url: str | None) -> Iterator[Serving]:
+    """`consulta serve` on a new SQLite file; on PostgreSQL two `consulta web` and a worker."""
+    with ExitStack() as stack:
         known = {
             **os.environ,
-            "CONSULTA_DATA": folder,
+            "CONSULTA_DATA": stack.enter_context(tempfile.TemporaryDirectory()),
             "CONSULTA_TELEGRAM_TOKEN": TOKEN,
             "CONSULTA_TELEGRAM_SECRET": SECRET,
             "CONSULTA_TELEGRAM_API": api,
             "CONSULTA_TELEGRAM_RATE": "1000",
-            "CONSULTA_PORT": str(port),
+            **({"CONSULTA_DATABASE_URL": url} if url else {}),
         }
-        if url:
-            known["CONSULTA_DATABASE_URL"] = url
-        command = Path(sys.executable).with_name("consulta")
-        with running([command, "serve"], known) as process:
-            yield port, process
+        found = Serving([], [])
+        for name in ("web", "web", "worker") if url else ("serve",):
+            if name != "worker":
+                found.ports.append(free_port())
+            own = {**known, "CONSULTA_PORT": str(found.ports[-1])}
+            command = [Path(sys.executable).with_name("consulta"), name]
+            found.pids.append(stack.enter_context(running(command, own)))
+            if name != "worker":
+                await_port(found.ports[-1])  # the first one makes the tables
+        yield found
 
 
 @contextmanager
-def floor(_api: str, url: str | None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The bare view of tests.benchmarks.floor."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
+def floor(_api: str, url: str | None) -> Iterator[Serving]:
+    """The bare view of tests.benchmarks.floor, in as many processes."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         known = {**os.environ, "FLOOR_DATABASE": url or f"{folder}/floor.db"}
-        command = [sys.executable, "-m", "tests.benchmarks.floor", str(port)]
-        with running(command, known) as process:
-            yield port, process
+        ports = [free_port() for _ in range(2 if url else 1)]
+        pids = []
+        for port in ports:
+            command = [sys.executable, "-m", "tests.benchmarks.floor", str(port)]
+            pids.append(stack.enter_context(running(command, known)))
+            await_port(port)
+        yield Serving(ports, pids)
 
 
 @contextmanager
-def running(
-    command: Sequence[str | Path], known: Mapping[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: Sequence[str | Path], known: Mapping[str, str]) -> Iterator[int]:
     process = subprocess.Popen(command, env=known, stdout=subprocess.DEVNULL)
     try:
-        yield process
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-async def _ready(session: aiohttp.ClientSession, port: int) -> None:
-    for _ in range(200):
-        with suppress(aiohttp.ClientError):
-            async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
-                if answer.status == 200:
-                    return
-        await asyncio.sleep(0.1)
+def await_port(port: int) -> None:
+    for _ in range(300):
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz"):
+            return
+        time.sleep(0.1)
     raise RuntimeError("the program did not answer")
 
 
@@ -208,18 +222,19 @@ async def measure(
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     api = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     connector = aiohttp.TCPConnector(limit=0)
-    with served(api, url) as (port, process):
+    with served(api, url) as serving:
         async with aiohttp.ClientSession(connector=connector) as session:
-            await _ready(session, port)
-            hook = f"http://127.0.0.1:{port}/hooks/telegram"
-            crowd = Crowd(provider, session, hook, answered=served is consulta)
-            found = await _measured(crowd, process.pid, people, at_once)
+            hooks = [f"http://127.0.0.1:{port}/hooks/telegram" for port in serving.ports]
+            crowd = Crowd(provider, session, hooks, answered=served is consulta)
+            found = await _measured(crowd, serving.pids, people, at_once)
         await asyncio.sleep(0.1)  # the connections end
     server.close()
     return found
 
 
-async def _measured(crowd: Crowd, pid: int, people: int, at_once: int) -> dict[str, float]:
+async def _measured(
+    crowd: Crowd, pids: Sequence[int], people: int, at_once: int
+) -> dict[str, float]:
     await crowd.converse(1)
     crowd.delays.clear()
     gate = asyncio.Semaphore(at_once)
@@ -228,9 +243,9 @@ async def _measured(crowd: Crowd, pid: int, people: int, at_once: int) -> dict[s
         async with gate:
             await crowd.converse(chat)
 
-    began, worked = time.perf_counter(), processor(pid)
+    began, worked = time.perf_counter(), sum(map(processor, pids))
     await asyncio.gather(*(one(chat) for chat in range(100, 100 + people)))
-    took, worked = time.perf_counter() - began, processor(pid) - worked
+    took, worked = time.perf_counter() - began, sum(map(processor, pids)) - worked
     turns = len(crowd.delays)
     crowd.delays.clear()
     calm = [asyncio.create_task(_later(crowd, 10_000 + n, n / 50)) for n in range(500)]
@@ -241,7 +256,7 @@ async def _measured(crowd: Crowd, pid: int, people: int, at_once: int) -> dict[s
         "processor ms a turn": 1000 * worked / turns,
         "p50 ms at 50/s": 1000 * statistics.median(delays),
         "p99 ms at 50/s": 1000 * delays[int(len(delays) * 0.99)],
-        "memory MB": memory(pid),
+        "memory MB": sum(map(memory, pids)),
     }
 
 
