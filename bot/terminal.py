@@ -66,8 +66,8 @@ def _heard(desk: Desk, number: int, text: str) -> None:
     inbound = Inbound(CHANNEL, str(number), "terminal", "terminal", now(), text=text)
     conversation.receive(desk, inbound)
     for message in _said(desk.engine):
-        for name in (message.image, message.audio):
-            click.echo(f"\n[{name}]" if name else "", nl=False)
+        for name in message.files:
+            click.echo(f"\n[{name}]", nl=False)
         click.echo(f"\n{shape.under(message.text, _labels(message))}\n")
 
 

@@ -116,11 +116,15 @@ class Message:
     language: Language = "es"
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """What is seen and heard with it, in that order."""
+        shown = (file for each in self.shown for file in (each.image, each.audio))
+        return tuple(filter(None, (self.image, self.audio, *shown)))
+
+    @property
     def sends(self) -> int:
         """How many messages it takes at a provider."""
-        further = (self.audio, self.image, self.point)
-        files = (file for each in self.shown for file in (each.image, each.audio))
-        return 1 + sum(map(bool, (*further, *files)))
+        return 1 + len(self.files) + bool(self.point)
 
 
 def message_to_json(message: Message) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from storage.database import writing
 from tests.emulators import samples
 from tests.world import START
 from tests.world import world as world_of
+from webhooks import trial
 
 FORM = """| survey |
 | | type | name | label::es | label::yua | media::image | media::audio::yua |
@@ -61,6 +62,7 @@ def test_a_picture_serves_every_language_and_a_recording_its_own(form):
     _, question = said(form, "es")
     shown = (Shown("1. Pozo", "pozo.jpg"), Shown("2. Llave", "", "llave.ogg"))
     assert (question.audio, question.shown) == ("", shown)
+    assert (question.files, question.sends) == (("pozo.jpg", "llave.ogg"), 3)
 
 
 def test_a_message_with_pictures_is_the_same_after_it_was_stored(form):
@@ -108,6 +110,12 @@ def test_the_chat_page_is_given_their_addresses(tmp_path, form):
         assert [each["label"] for each in shown] == ["", "1. Pozo", "2. Llave"]
         found = [client.get(each["image"] or each["audio"]).mimetype for each in shown]
         assert found == ["image/png", "image/jpeg", "audio/ogg"]
+
+
+def test_who_tries_the_form_is_told_their_names(form):
+    read = script.read(form)
+    found = trial.play(read, Library(lambda _form, _version: read), ("mapa",), START)
+    assert any(line.text.startswith("[mapa.png]\nEl mapa") for line in found.lines)
 
 
 def test_another_file_by_a_published_name_is_refused(form, tmp_path):

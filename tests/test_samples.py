@@ -19,7 +19,7 @@ from tests.test_forms import Chat
 SAMPLES = Path(__file__).parent / "samples"
 WALKED = (
     *("consulta_ciudadana", "customer_ratings", "election_day", "kobo_household"),
-    *("needs_assessment", "nutrition", "old_style"),
+    *("needs_assessment", "numbered_names", "nutrition", "old_style", "plots_and_crops"),
 )
 REFUSED = {  # form -> rows of the survey sheet, and a word of what to do
     "nested_repeats": {4: "second repeat", 8: "calculate inside", 9: "indexed-repeat(",
@@ -110,6 +110,18 @@ def test_an_age_in_months_decides_what_is_measured():
     assert (chat.kept["visit"], chat.kept["facility"]) == ("12345678-20210815", "Centro")
     young = walked("nutrition", "12345678", "no", "3")
     assert "measure the mother" in "\n".join(young.messages)
+
+
+def test_a_repeat_is_asked_once_for_each_choice_and_named_for_it():
+    chat = walked("plots_and_crops", "1, 3", "2")
+    assert "Area of Maize?" in chat.messages[-1]
+    chat.says("12", "40", "otro")
+    assert "buyer#1" in chat.kept
+    chat.says("la tienda", "0,5")
+    assert {"crop_label#1": "Maize", "crop_label#2": "Chili"}.items() <= _now(chat).items()
+    assert "Why less" in chat.messages[-1]
+    chat.says("se secó")
+    assert "You have 12.5 ha in 2 plots." in "\n".join(chat.messages)
 
 
 def test_computed_texts_are_shown_and_what_is_too_much_is_asked_again():

@@ -49,7 +49,7 @@ def play(script: Script, library: Library, heard: Sequence[str], now: datetime) 
         if number:
             lines.append(Line(mine=True, text=_shown(said, last)))
         told = [effect.message for effect in effects if isinstance(effect, Say)]
-        lines += [Line(mine=False, text=m.text, language=m.language) for m in told if m.text]
+        lines += [Line(mine=False, text=_told(m), language=m.language) for m in told if m.text]
         last = next((each for each in reversed(told) if each.choices), Message(""))
     taps = tuple((choice.payload, choice.label) for choice in last.choices)
     return Trial(tuple(heard), tuple(lines), taps, done=talk.top is None)
@@ -69,6 +69,11 @@ def _inbound(number: int, said: str, now: datetime) -> Inbound:
     if kind == "button":
         return replace(heard, payload=said.removeprefix(TAP))
     return replace(heard, text=said)
+
+
+def _told(message: Message) -> str:
+    """The words, below the names of what is seen and heard with them."""
+    return "\n".join((*(f"[{name}]" for name in message.files), message.text))
 
 
 def _shown(said: str, asked: Message) -> str:
