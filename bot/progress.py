@@ -31,6 +31,11 @@ class Progress:
         return self.invitation.state not in ENDED
 
     @property
+    def moving(self) -> bool:
+        """Whether it is going out right now."""
+        return self.invitation.state in ("queueing", "sending") and not self.invitation.paused_at
+
+    @property
     def total(self) -> int:
         """Everybody; as long as not all are in the ledger, as many as were counted before."""
         known: int = self.counts["intended"]

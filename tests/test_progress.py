@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -100,5 +101,10 @@ def test_the_page_says_how_quickly_it_goes_and_what_is_left(small: Pages) -> Non
     page = dora.opens("/foros/1/envios").text
     assert 'hx-trigger="every 3s"' in page
     assert f'id="pausar-{number}"' in page  # so that the focus stays where it was
+    assert "10 de 30. Faltan 20: salen 33 por minuto" in dora.reads("/hoy")
+    with writing(small.parts.engine) as db:
+        invitations.add(db, 1, "reminder", segment="", due=now + HOUR, latest=now + 2 * HOUR,
+                        at=now, version=1, reach=7)  # fmt: skip
+    assert re.search(r"Sale el [^.]+ a 7 personas", dora.reads("/hoy"))
     dora.sends("/foros/1", "/hoy/ritmo", vivo="no", foro=1)
     assert "hx-trigger" not in dora.opens("/foros/1/envios").text

@@ -88,12 +88,6 @@ class Sending:
     left_out: tuple[tuple[str, int], ...]
     too_slow: bool
 
-    @property
-    def moving(self) -> bool:
-        """Whether it is going out right now."""
-        one = self.so_far.invitation
-        return one.state in ("queueing", "sending") and not one.paused_at
-
 
 # looking
 
@@ -134,7 +128,7 @@ def shown(db: Connection, forum: Forum) -> dict[str, Any]:
         "coming": forums.attendance(db, forum.id),
         "sent": sent,
         "live": session.get("live", True),
-        "every": MOVING if any(each.moving for each in sent) else RESTING,
+        "every": MOVING if any(each.so_far.moving for each in sent) else RESTING,
         "looks": looks(db, forum, {}),
         "when": _earliest(forum),
         "over": forum.plan.ends_at < now,

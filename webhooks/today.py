@@ -11,16 +11,20 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from storage import forms, forums, notices, reports
+from bot import progress
+from bot.progress import Progress
+from storage import forms, forums, invitations, notices, reports
 from storage.database import reading
 from storage.forums import Forum
 from webhooks import pictures, plan, spoken, workdays
 from webhooks.access import EVERYBODY, allowed, parts
+from webhooks.forum_pages import PURPOSES
 
 blueprint = Blueprint("today", __name__, url_prefix="/hoy")
 
 DAY = timedelta(hours=24)
 HOURS = 24
+MOST_OUTGOING = 6  # that are shown: each is counted
 WEEK = timedelta(days=7)
 
 
@@ -32,6 +36,15 @@ class Running:
     state: str  # pilot, open, closed
     version: int
     drafts: int  # unreviewed strings
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Something about a forum that goes out now, or within a day."""
+
+    forum: Forum
+    purpose: str
+    so_far: Progress
 
 
 @blueprint.get("")
@@ -75,6 +88,7 @@ def _shown(db: Connection, schedule: Sequence[plan.Phase], now: datetime) -> dic
         "running": [phase for phase in schedule if phase.runs(today)],
         "coming": [phase for phase in schedule if phase.starts > today][:3],
         "forums": _forums(db, now),
+        "outgoing": _outgoing(db, now),
         "lately": reports.lately(db, now - DAY),
         "attention": found,
         "within": within,
@@ -97,6 +111,19 @@ def _forums(db: Connection, now: datetime) -> list[Forum]:
     soon = (f for f in forums.all_(db) if f.plan.ends_at >= now and f.state != "cancelled")
     week = [forum for forum in soon if forum.plan.starts_at < now + WEEK]
     return sorted(week, key=lambda forum: forum.plan.starts_at)
+
+
+def _outgoing(db: Connection, now: datetime) -> list[Outgoing]:
+    """What goes out, and what is due within a day; the first to go first."""
+    found = [
+        one
+        for one in invitations.of_forum(db)
+        if one.state in ("queueing", "sending") or (one.state == "planned" and one.due < now + DAY)
+    ]
+    return [
+        Outgoing(forums.get(db, one.forum_id), PURPOSES[one.purpose], progress.of(db, one.id, now))
+        for one in found[:MOST_OUTGOING]
+    ]
 
 
 def _running(db: Connection) -> Running | None:
