@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
-from dialogs import script
+from dialogs import script, translations
 from tests.emulators import samples
 
 FORMS = Path(script.__file__).parent / "forms"
@@ -129,6 +130,21 @@ def test_a_zip_and_a_folder_of_submissions_come_in_with_their_recordings(run, tm
     assert run("import", tmp_path / "empty", "--form", "f").exit_code == 2
     (tmp_path / "bad.zip").write_bytes(b"PK")
     assert run("import", tmp_path / "bad.zip", "--form", "f").exit_code == 2
+
+
+def test_what_is_published_goes_to_the_translator_and_comes_back(run, tmp_path):
+    run("form", "publish", FORMS / "consulta.md", "--accept-drafts")
+    for name in ("consulta", "phrases", "commands"):
+        assert run("form", "translations", "export", name, tmp_path / "t.xlsx").exit_code == 0
+        first, *rest = translations.read(tmp_path / "t.xlsx")
+        first = replace(first, translation="Beey", state="reviewed", by="Ana", on="2021-07-01")
+        translations.export([first, *rest], tmp_path / "t.xlsx")
+        found = run("form", "translations", "import", name, tmp_path / "t.xlsx")
+        assert f"{name}: 1 of {len(rest) + 1} strings changed" in found.stdout
+        status = run("form", "translations", "status", name, "--json").stdout
+        assert json.loads(status)["reviewed"] == 1
+    refused = run("form", "translations", "status", "nada")
+    assert (refused.exit_code, "no questionnaire of that name" in refused.stderr) == (2, True)
 
 
 def test_the_state_of_every_string_is_told(run):

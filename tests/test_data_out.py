@@ -145,6 +145,7 @@ def test_the_report_counts_and_shows_no_few(answered: World, tmp_path: Path, end
     assert "0 personas terminaron, 1 empezaron" in written
     assert "1 prefirieron no participar" in written
     assert "menos de 5" in written
+    assert "Se preguntó con maya sin revisar: " in written
     assert "HYPERLINK" not in written
 
 

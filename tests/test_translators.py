@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from bot import words as words_in_force
 from dialogs import form_texts, phrases, replies, script, tables, translations
 from dialogs.translations import String
 from storage import database, forms, organizers, translating
@@ -131,6 +132,17 @@ def test_a_reviewed_phrase_is_said_and_a_reviewed_command_understood_at_once(sit
     assert replies.command("ma'") == "no"  # a word that means something else stays that
 
 
+def test_what_was_reviewed_elsewhere_is_followed(site, monkeypatch):
+    monkeypatch.setattr(words_in_force, "EVERY", timedelta(0))
+    string = text(site, "phrases", "phrases|again_short|")
+    said = replace(string, translation="Je'", state="reviewed", by="Ana", on="2027-07-01")
+    with writing(site.parts.engine) as db:  # as another process would
+        translating.put(db, "phrases", "yua", [said])
+    assert phrases.say("again_short", "yua") != "Je'"
+    site.stranger().opens("/chat")
+    assert phrases.say("again_short", "yua") == "Je'"
+
+
 def test_a_sheet_is_taken_down_filled_in_and_taken_back(site, tmp_path):
     translator, organizer = site.as_("translator"), site.as_("organizer")
     (tmp_path / "h.xlsx").write_bytes(translator.opens("/traducciones/consulta/hoja.xlsx").data)
@@ -155,7 +167,8 @@ def test_a_sheet_is_taken_down_filled_in_and_taken_back(site, tmp_path):
 
 def test_every_role_that_may_sees_what_is_missing(site):
     assert "Lo que dice el programa" in site.as_("translator").reads("/traducciones")
-    assert site.as_("translator").opens("/traducciones/nada").status_code == 404
+    for path in ("nada", "consulta?lengua=otra", "consulta/hoja.xlsx?lengua=%00"):
+        assert site.as_("translator").opens(f"/traducciones/{path}").status_code == 404
 
 
 @pytest.fixture

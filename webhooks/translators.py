@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,11 @@ def show(name: str) -> str:
 
 
 def _language() -> str:
-    return request.values.get("lengua", "yua")
+    """The code of the language that is asked for; there is no page of anything else."""
+    code = request.values.get("lengua", "yua")
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        abort(404)
+    return code
 
 
 def _around(name: str, language: str) -> dict[str, Any]:
@@ -177,7 +182,8 @@ def write(name: str) -> Any:
 
 
 def _edited(string: String, text: str, *, review: bool) -> String:
-    said = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    plain = text.replace("\x00", "").strip()  # PostgreSQL keeps no NUL
+    said = "\n".join(line.rstrip() for line in plain.splitlines())
     if not said:
         return replace(string, translation="", state=MISSING, by="", on="")
     if not review:
