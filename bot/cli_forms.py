@@ -16,7 +16,7 @@ from bot import settings as settings_module
 from bot.cli_errors import Failure, Faulty, told
 from bot.cli_words import form_changes, form_tracker, words
 from bot.delivery import now
-from dialogs import checking, columns, drawing, script, simulation, tables
+from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
 from dialogs.faults import Fault
 from dialogs.questions import Script
@@ -204,3 +204,9 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
             published = forms.publish(db, file, now(), front=first)
             translating.published(db, published.name)
     click.echo(f"{published.name}, version {published.version}")
+    if attachments.named(found) and settings.whatsapp_on and not settings.public_url:
+        click.echo(
+            "Its pictures and recordings do not reach WhatsApp: Twilio fetches them from "
+            "CONSULTA_PUBLIC_URL, which is not set.",
+            err=True,
+        )

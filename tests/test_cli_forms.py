@@ -88,6 +88,21 @@ def test_publishing_drafts_has_to_be_said_and_versions_are_compared(run, files):
     assert (change["from"], change["to"], change["after"]) == (1, 2, "¿Cuál?")
 
 
+def test_publishing_says_when_pictures_cannot_reach_whatsapp(run, tmp_path, monkeypatch):
+    text = GOOD.replace("| label |", "| label | media::image |").replace("¿A? |", "¿A? | a.jpg |")
+    (tmp_path / "f.md").write_text(text, encoding="utf-8")
+    (tmp_path / "a.jpg").write_bytes(samples.JPEG)
+    assert run("form", "publish", tmp_path / "f.md").stderr == ""
+    assert (tmp_path / "data" / "media" / "forms" / "a.jpg").read_bytes() == samples.JPEG
+    for name, value in (("ACCOUNT_SID", "AC" + "0" * 32), ("AUTH_TOKEN", "0" * 32)):
+        monkeypatch.setenv(f"CONSULTA_TWILIO_{name}", value)
+    monkeypatch.setenv("CONSULTA_WHATSAPP_FROM", "+5219990000000")
+    assert "CONSULTA_PUBLIC_URL" in run("form", "publish", tmp_path / "f.md").stderr
+    (tmp_path / "a.jpg").write_bytes(samples.JPEG + b"x")
+    other = run("form", "publish", tmp_path / "f.md")
+    assert (other.exit_code, "already published by this name" in other.stderr) == (2, True)
+
+
 def test_a_facilitator_gets_a_code_once_there_is_a_form(run):
     assert "Publish it first" in run("facilitator", "add", "Ana").stderr
     run("form", "publish", FORMS / "comunidades.md", "--accept-drafts")
