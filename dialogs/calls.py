@@ -130,7 +130,6 @@ REFUSED = {  # function -> the kind of faults.toml that says what to write inste
     "intersects": "instead_place",
     "jr:itext": "instead_choice_name",
     "lang": "instead_language",
-    "last": "instead_count",
     "local-name": "instead_name",
     "name": "instead_choice_name",
     **dict.fromkeys(("averageif", "countif", "sumif"), "instead_counting"),
@@ -350,6 +349,13 @@ def _position(call: Call) -> Node:
     return Node("number", lambda scope: float(scope.position))
 
 
+def _last(call: Call) -> Node:
+    """[last()] of a lookup; of a repeat, count() says it."""
+    if not call.found.in_table:
+        raise call.error(said("function_refused", function="last", cure=said("instead_count")))
+    return Node("number", lambda scope: float(scope.last))
+
+
 def _count(call: Call) -> Node:
     values = _all_of(call)
     return Node("number", lambda scope: float(len(values(scope))))
@@ -444,6 +450,7 @@ OVER_SCOPE: Mapping[str, tuple[int, int, Callable[[Call], Node]]] = {
     "if": (3, 3, _if),
     "indexed-repeat": (3, 3, _indexed_repeat),
     "jr:choice-name": (2, 2, _choice_name),
+    "last": (0, 0, _last),
     "now": (0, 0, _now),
     "once": (1, 1, _once),
     "position": (0, 1, _position),

@@ -39,6 +39,7 @@ class Scope:
     position: int = 0  # the instance of the repeat we are in, from 1; 0 outside
     inside: Collection[str] | None = None  # questions of that repeat; None: all with instances
     row: Row | None = None  # the choice (or table row) that plain names read
+    last: int = 0  # how many rows there are to count from, in […] of a lookup
     label: Callable[[str, str], str] | None = None  # of a question's choice, by their names
     table: Callable[[str], Sequence[Row]] | None = None  # rows of an attached table or list
     seed: str = ""  # of random() and uuid(): the same seed gives the same value
@@ -404,7 +405,7 @@ def _filter(predicate: Token, found: Found) -> Callable[[Sequence[Row], Scope], 
     node = replace(found, columns=set(), in_table=True).node(predicate)
     if node.kind == "number":
         nth = as_number(node)
-        return lambda rows, scope: [row for at, row in enumerate(rows, 1) if at == nth(scope)]
+        return lambda rows, scope: _nth(rows, nth(replace(scope, last=len(rows))))
     test = as_truth(node)
 
     def keep(rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
@@ -419,6 +420,11 @@ def _filter(predicate: Token, found: Found) -> Callable[[Sequence[Row], Scope], 
         return kept
 
     return keep
+
+
+def _nth(rows: Sequence[Row], number: float) -> Sequence[Row]:
+    place = int(number) if number == number and abs(number) < len(rows) + 1 else 0
+    return rows[place - 1 : place] if place > 0 and place == number else ()
 
 
 def _inner(token: Token, found: Found) -> Node:

@@ -491,6 +491,11 @@ def test_plain_names_are_the_columns_of_the_choice_at_hand():
         ("instance('municipios')/root/item[zona = ${z}][2]/label", "Progreso"),
         ("instance('municipios')/root/item[zona = current()/../z and name > 10]/label", "Progreso"),
         ("instance('municipios')/root/item[name = 'x']/label", ""),
+        ("instance('municipios')/root/item[zona = 'costa'][last()]/label", "Progreso"),
+        ("instance('municipios')/root/item[zona = 'costa'][last() - 1]/label", "Celestún"),
+        ("instance('municipios')/root/item[zona = 'x'][last()]/label", ""),
+        ("instance('municipios')/root/item[last() + 1]/label", ""),
+        ("instance('municipios')/root/item[1 div 2]/label", ""),
         ("count(instance('municipios')/root/item[zona = 'costa'])", 2.0),
         ("count(instance('municipios')/root/item)", 4.0),
         (
