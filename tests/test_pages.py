@@ -737,3 +737,15 @@ def test_what_comes_along_is_looked_at_and_published_without_a_file(fresh):
     assert "ayuntamientos abierto" in dora.reads("/plan")
     assert "especialistas sin publicar" in dora.reads("/plan")
     assert dora.sends("/cuestionarios", "/cuestionarios/revisar", incluido="x").status_code == 302
+
+
+def test_a_day_with_few_people_is_drawn_as_if_they_were_four(site):
+    with reading(site.parts.engine) as db:
+        scope = replace(reports.scope(db, "consulta"), only={"channel": "telegram"})
+        begun = reports.daily(db, scope, site.parts.clock() - timedelta(days=27))
+    assert any(0 < count < reports.SMALLEST for count, _ in begun.values())
+    shown = site.as_("analyst").opens("/participacion?canal=telegram").text
+    told = re.findall(r": empezaron ([^<,]+)[<,]", shown)
+    assert "menos de 5" in told
+    assert not {"1", "2", "3", "4"} & set(told)
+    assert "se dibuja como si fueran 4" in words(shown)

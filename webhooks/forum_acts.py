@@ -100,6 +100,9 @@ def invite(number: int) -> Response:
     parts().bell.ring()
     flash(f"La invitación sale el {spoken.moment(made.due)} a "
           f"{spoken.many(found.total, 'persona', 'personas')}.")  # fmt: skip
+    if made.any_hour:
+        flash("A esta hora la gente duerme, y sale de todos modos porque pediste que saliera ya. "
+              "Si prefieres que espere a la mañana, páusala y reanúdala entonces.")  # fmt: skip
     return redirect(url_for("forums.show", number=number, _anchor="envios"))
 
 
