@@ -54,6 +54,7 @@ FIELDS = FIELDS_TEXT.split()
 WORDS = (
     *("hola", "es", "si", "no", "1", "2", "menú", "atrás", "saltar", "idioma", "borrar mis datos"),
     *("baja", "volver", "mis datos", "permisos", "corregir", "ya no me inviten", "Mérida"),
+    *("invitaciones", "no más foros temáticos", "2", "sí"),
     *("\x00", "\ud800", "'; DROP TABLE people; --", "=cmd|' /C calc'!A0", "<script>alert(1)"),
     *("{{7*7}}", "%s%n%x", "../../etc/passwd", "𝕳𝖔𝖑𝖆" * 60, "x" * 5000, "\u202e" + "אבג"),
 )

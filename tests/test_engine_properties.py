@@ -33,6 +33,7 @@ SAID = (
         "volver",
         "no más invitaciones",
     ),
+    *("invitaciones", "no más foros temáticos"),
     *("maya", "español", "El pozo del pueblo está seco desde marzo", "ja' mina'an", "🙂", " "),
 )
 FORGED = r"d[0-9]{1,2}\.[0-9]{1,2}(#[0-9])?\.([0-9]{1,3}|ok|again|fix)"
@@ -102,7 +103,8 @@ class Anybody(RuleBasedStateMachine):
         st.text(max_size=20),
         st.from_regex(FORGED, fullmatch=True),
         st.from_regex(r"!(erase_yes|revoke_[a-z]{1,8}|stop|permits|nada)", fullmatch=True),
-        st.sampled_from(("=es", "=yua", "=stay", "=xx", "#1", ".", "..")),
+        st.sampled_from(("=es", "=yua", "=stay", "=xx", "#1", ".", "..", "!forums",
+                         "!forums_focus")),
     ))  # fmt: skip
     def presses_a_forged_button(self, payload: str) -> None:
         self.hear(kind="button", payload=payload or "x", pressed="1")
