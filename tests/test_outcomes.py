@@ -62,6 +62,7 @@ class Desk:
         self.there.world.telegram.heal()
         self.there.post.waits.clear()
         self.there.post.channels["whatsapp"]._known.clear()
+        self.there.post.channels["whatsapp"]._refused.clear()
         with writing(self.there.engine) as db:
             db.execute(delete(schema.contents))
             db.execute(delete(schema.outbox))

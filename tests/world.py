@@ -6,7 +6,7 @@ Ana answers in Spanish on Telegram, Beto in Maya on WhatsApp, Chela will block u
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -47,12 +47,14 @@ class Clock:
 
     def __init__(self, start: datetime = START) -> None:
         self._start, self._began, self._ahead = start, time.monotonic(), timedelta(0)
+        self.moved: Callable[[], None] = lambda: None  # what has to notice
 
     def __call__(self) -> datetime:
         return self._start + timedelta(seconds=time.monotonic() - self._began) + self._ahead
 
     def advance(self, by: timedelta) -> None:
         self._ahead += by
+        self.moved()
 
 
 @dataclass(slots=True)
@@ -128,9 +130,9 @@ class World:
             time.sleep(0.002)
 
     def next_round(self, patience: float = PATIENCE) -> None:
-        """Wait until the delivery begins another round."""
+        """Wait until the delivery begins another round: this one knows the time before."""
         before, until = self.parts.post.beat, time.monotonic() + patience
-        while self.parts.post.beat == before:
+        while self.parts.post.loop and self.parts.post.beat == before:
             assert time.monotonic() < until, "the delivery stands still"
             self.parts.bell.ring()
             time.sleep(0.002)
@@ -242,6 +244,7 @@ def world(folder: Path, url: str, **given: Any) -> Iterator[World]:
         stack.callback(parts.engine.dispose)
         made = World(parts, create_app(known, parts), clock, telegram, twilio)
         stack.enter_context(wiring.working(parts))
+        clock.moved = made.next_round
         yield made
     assert telegram.faults == []
     assert twilio.faults == []
