@@ -48,7 +48,7 @@ BUSY = 8  # letters on their way: with fewer, an answer does not wait for the br
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
-SECOND = 1.03  # and what is counted as one: a message may be quicker than the one before it
+SECOND = 1.035  # and what is counted as one: a message may be quicker than the one before it
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 
