@@ -49,6 +49,7 @@ HANDING = 0.02  # seconds before an invitation goes out, for writing down that i
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
 SECOND = 1.035  # and what is counted as one: a message may be quicker than the one before it
+SPARE = 200  # of so many one is not sent: they do not arrive as evenly as they leave
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -119,7 +120,8 @@ class Pace:
             return self.next - BURST - now
         while self.sent and self.sent[0] <= now - SECOND:
             self.sent.popleft()
-        over = len(self.sent) + cost - max(int(rate), cost)
+        most = int(rate) - int(rate) // SPARE
+        over = len(self.sent) + cost - max(most, cost)
         if over > 0:
             return self.sent[over - 1] + SECOND - now
         self.sent.extend([now] * cost)
