@@ -91,7 +91,8 @@ def main() -> None:
         "providers and the databases on the same machine.\n\n"
         "A turn is a Telegram update over HTTP, understood, stored (each commit waits for the "
         "disk) and answered over HTTP. The bare view checks the secret, stores the update and "
-        "answers nobody. On PostgreSQL there are two web processes, and for consulta a worker.\n\n"
+        "answers nobody. On PostgreSQL there are two web processes, and for consulta a worker. "
+        "Calls to many are queued and sent on a PostgreSQL that does not wait for the disk.\n\n"
         f"{first}\n\n![Turns a second](pictures/figures.svg)\n\n{second}\n"
     )
     (DOCS / "figures.md").write_text(words, encoding="utf-8")
