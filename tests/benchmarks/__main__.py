@@ -46,7 +46,7 @@ def picture(bars: Sequence[Bar]) -> str:
     most = max(max(ours, least) for _, ours, least in bars)
     drawn = []
     for place, (name, ours, least) in enumerate(bars):
-        y, room = 8 + place * LINE, WIDTH - LABELS - 60
+        y, room = 8 + place * LINE, WIDTH - LABELS - 100
         drawn += [
             f'<text x="{LABELS - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>',
             f'<rect x="{LABELS}" y="{y}" width="{room * least / most:.1f}" height="18" '
