@@ -110,12 +110,13 @@ async function attempt(view) {
   const mine = era;
   if (!sent.has(view.client)) return; // written before the restart
   try {
+    awaited = performance.now(); // first
     await view.request();
     if (mine !== era) return;
     settle(view, "sent");
-    awaited = performance.now();
     wake();
   } catch (error) {
+    awaited = 0;
     if (mine === era) settle(view, "failed", error.words);
   }
 }
