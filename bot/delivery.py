@@ -229,7 +229,11 @@ def along(post: Post) -> Iterator[Connection]:
     If this process delivers, the answers are leased in it, and go out as soon as it is written.
     """
     ready: list[Ready] = []
-    with post.turn, _taking(post.taken) as taken, writing(post.engine) as db:
+    with (
+        post.turn,
+        _taking(post.taken if post.loop else deque()) as taken,
+        writing(post.engine) as db,
+    ):
         yield db
         if loop := post.loop:
             ready = _answers(db, post, taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -330,11 +331,19 @@ def test_what_may_be_tried_again_is_not_lost(ledger: Any, error: Exception) -> N
     assert found["queued"] + found["uncertain"] == found["intended"] == 1
 
 
+def test_what_was_sent_while_it_ends_is_noted_by_the_last_round(small: Forums) -> None:
+    note = (1, "provider's id", small.now)
+    ending = replace(small.post, loop=None, taken=deque([note]))
+    with delivery.along(ending):
+        pass
+    assert list(ending.taken) == [note]
+
+
 def test_the_delivery_ends_when_told(small: Forums) -> None:
     async def go() -> None:
         stop = asyncio.Event()
         stop.set()
         bell = delivery.Bell()
-        await delivery.work(replace(small.post, bell=bell, settled=[], taken=[]), stop)
+        await delivery.work(replace(small.post, bell=bell, settled=deque(), taken=deque()), stop)
 
     asyncio.run(go())
