@@ -318,7 +318,8 @@ def _claim(
         letters = outbox.claim(db, (name,), now, room, calls, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     post.paces.setdefault(name, Pace())
-    slots = senders.free(db, name, now, rate, room)
+    alone = post.shared.get(name, 0.0) <= now.timestamp()
+    slots = senders.free(db, name, now, rate, room, late=senders.JITTER if alone else 0.0)
     if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
         post.shared[name] = now.timestamp() + SHARED
     if slots.count <= 0:

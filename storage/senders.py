@@ -44,15 +44,20 @@ class Slots:
         return self.first + place * self.apart
 
 
-def free(db: Connection, channel: str, now: datetime, rate: float, wanted: int) -> Slots:
-    """The slots that may be taken now, none if the sender is told to wait; locks the row."""
+def free(
+    db: Connection, channel: str, now: datetime, rate: float, wanted: int, *, late: float = 0.0
+) -> Slots:
+    """The slots that may be taken now, none if the sender is told to wait; locks the row.
+
+    Who sends alone may take up those of the last `late` seconds, up to JITTER.
+    """
     row = db.execute(LOCKED, {"name": channel}).one_or_none()
     moment, apart = now.timestamp(), (1 + JITTER) / rate
     if row is None:
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
         db.execute(insert_or_nothing(db, senders, ["channel"]).values(given))
     free_at = row.free_at if row and row.free_at <= moment + MOST_AHEAD else 0.0
-    first = max(free_at, row.paused_until, moment - JITTER) if row else moment
+    first = max(free_at, row.paused_until, moment - late) if row else moment
     until = moment + AHEAD
     count = min(wanted, int((until - first) / apart) + 1) if first <= until else 0
     writing = row is not None and moment - row.replied_at < WRITING
