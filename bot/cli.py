@@ -169,7 +169,7 @@ def chat_command(form: str | None, language: str | None) -> None:
     try:
         terminal.talk(Path(form) if form else None, language)
     except script.ScriptError as error:
-        raise Faulty(str(error)) from None
+        raise (Failure if error.unreadable else Faulty)(str(error)) from None
 
 
 # questionnaires

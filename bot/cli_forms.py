@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ from rich.console import Console
 
 from bot import publishing, wiring
 from bot import settings as settings_module
-from bot.cli_errors import Failure, Faulty, told
+from bot.cli_errors import FAULTS_FOUND, WRONG_USE, Failure, Faulty, told
 from bot.cli_words import form_changes, form_tracker, words
 from bot.delivery import now
 from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
 from dialogs.faults import Fault
 from dialogs.questions import Script
+from dialogs.script import Reading
 from storage import database, forms, translating
 
 FORM = click.Path(path_type=Path)
@@ -40,7 +40,10 @@ form.add_command(form_tracker)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 @told
 def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Every fault at once; exit 1 if there is one. Warnings are told and change nothing."""
+    """Every fault at once; exit 1 if there is one. Warnings are told and change nothing.
+
+    A file that is not there or is no table is told among the others, and the exit is 2.
+    """
     found = [(file, _checked(file)) for file in files]
     if as_json:
         reports = [_report(file, checked) for file, checked in found]
@@ -48,12 +51,16 @@ def form_check(files: tuple[Path, ...], *, as_json: bool) -> None:
     else:
         for file, checked in found:
             _tell(file, checked)
-    sys.exit(1 if any(checked.faults for _, checked in found) else 0)
+    unreadable = any(checked.unreadable for _, checked in found)
+    faulty = any(checked.faults for _, checked in found)
+    sys.exit(WRONG_USE if unreadable else FAULTS_FOUND if faulty else 0)
 
 
 def _checked(file: Path) -> Checked:
-    _there(file)
-    return checking.check(file, now())
+    try:
+        return checking.check(file, now())
+    except OSError as error:
+        return checking.unopened(error)
 
 
 def _there(file: Path) -> None:
@@ -90,15 +97,16 @@ def _plain(fault: Fault) -> dict[str, Any]:
 
 def _read(file: Path) -> Script:
     _there(file)
-    try:
-        return script.read(file)
-    except script.ScriptError as error:
-        raise _faulty(file, error.faults) from None
+    found = script.load(file)
+    if found.script is None:
+        raise _faulty(file, found)
+    return found.script
 
 
-def _faulty(file: Path, faults: Sequence[Fault]) -> Faulty:
+def _faulty(file: Path, found: Reading | Checked) -> Failure:
     """Every fault in a line, as `form check` tells it."""
-    return Faulty("\n".join(f"{file}, {fault}" for fault in faults))
+    told = "\n".join(f"{file}, {fault}" for fault in found.faults)
+    return Failure(told) if found.unreadable else Faulty(told)
 
 
 @form.command("show")
@@ -182,7 +190,7 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
     """Make a new version of a questionnaire; running conversations end on theirs."""
     checked = _checked(file)
     if checked.faults or checked.script is None:
-        raise _faulty(file, checked.faults)
+        raise _faulty(file, checked)
     found = checked.script
     if found.drafts and not accept_drafts:
         raise Failure(

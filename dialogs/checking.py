@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from dialogs import attachments, columns, reaching, rows, simulation
+from dialogs import attachments, columns, kinds, reaching, rows, simulation
 from dialogs import script as scripts
 from dialogs.faults import Fault, said
 from dialogs.questions import REFERENCE, Option, Question, Script
@@ -25,6 +25,7 @@ BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_teleg
 PEOPLE = 40  # simulated, for the reading time
 OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
 ROW = re.compile(r"\[row\s*:\s*(\d+)\]")
+NAMED = re.compile(r"'([^']+)'|\bnamed (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,14 @@ class Checked:
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
     walked: Result | None = field(default=None)
+    unreadable: bool = False
 
 
 def check(path: Path, now: datetime = simulation.START) -> Checked:
     """Read a file and look at everything, as of a day. Raises OSError if it cannot be read."""
     reading = scripts.load(path)
     if reading.script is None:
-        return Checked(None, reading.faults, reading.warnings)
+        return Checked(None, reading.faults, reading.warnings, unreadable=reading.unreadable)
     found = reading.script
     faults = [
         *_pyxform(path, reading.book, reading.script),
@@ -56,6 +58,13 @@ def check(path: Path, now: datetime = simulation.START) -> Checked:
         *(_guide(found, walked) if walked else ()),
     ]
     return Checked(found, _sorted(faults), _sorted(warnings), walked)
+
+
+def unopened(error: OSError) -> Checked:
+    """What is said, among other files, of one that cannot be opened at all."""
+    missing = isinstance(error, FileNotFoundError)
+    what = said("not_there") if missing else said("not_opened", error=str(error.strerror))
+    return Checked(None, (Fault("survey", 1, "", what),), unreadable=True)
 
 
 def _sorted(found: Sequence[Fault]) -> tuple[Fault, ...]:
@@ -76,12 +85,29 @@ def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
         convert(_definition(book, script), warnings=[], form_name="data", default_language=None)
     except PyXFormError as error:
         told = " ".join(str(error).split())
-        match = ROW.search(told)
-        row = int(match[1]) if match else 1
+        row = _row_of(told, book["survey"])
         yield Fault("survey", row, "", said("odk_refuses", error=ROW.sub("", told).strip(" .")))
     except Exception as error:  # noqa: BLE001  # its reader has no interface of its own for faults
         told = f"{type(error).__name__}: {error}"
         yield Fault("survey", 1, "", said("odk_stops", error=told, file=path.name))
+
+
+def _row_of(told: str, survey: Sheet) -> int:
+    """The row that pyxform names, or the only one with the words or the parameter it names."""
+    if match := ROW.search(told):
+        return int(match[1])
+    named = {word for words in NAMED.findall(told) for word in words if word}
+    named |= kinds.PARAMETERS & {*re.findall(r"[\w-]+", told)}
+    found = {
+        number
+        for number, cells in survey.rows
+        if any(
+            word in cell or word in kinds.parameters(cell)
+            for cell in cells.values()
+            for word in named
+        )
+    }
+    return found.pop() if len(found) == 1 else 1
 
 
 def _definition(book: Workbook, script: Script) -> dict[str, object]:

@@ -23,9 +23,10 @@ REPEAT_ROLE = "repeat"  # of the question "¿Otro más?" behind each instance of
 class ScriptError(ValueError):
     """The questionnaire cannot be used; `faults` says everything that is wrong with it."""
 
-    def __init__(self, file: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, file: str, faults: Sequence[Fault], *, unreadable: bool = False) -> None:
         super().__init__("\n".join(f"{file}, {fault}" for fault in faults))
         self.faults = tuple(faults)
+        self.unreadable = unreadable
 
 
 @dataclass(frozen=True, slots=True)

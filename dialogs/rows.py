@@ -14,9 +14,11 @@ from dialogs.kinds import Kind
 from dialogs.logic import Expression
 from dialogs.phrases import both
 from dialogs.questions import CHOSEN, REFERENCE, Option, Question
+from dialogs.values import Text
 
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
 TRUE, FALSE = ("yes", "true", "true()", "1"), ("no", "false", "false()", "0", "")
+SPELT_TRUTHS = {"yes": "true()", "true": "true()", "no": "false()", "false": "false()"}
 CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
 OTHER = "other"
 ROLES = (
@@ -61,13 +63,13 @@ def _question(
     required, required_if = _truth(reader, row, "required")
     read_only, locked_if = _truth(reader, row, "read_only")
     calculation = _first(reader, row, "calculation")
-    _check_row(reader, row, kind, calculation)
+    _check_row(reader, row, kind)
     _check_locked(reader, row, locked_if)
     return Question(
         row=row.number,
         type="note" if row.cell("appearance") == "label" else kind.type,
         name=row.cell("name") or (f"note_{row.number}" if kind.type == "note" else ""),
-        label=row.text("label") or row.text("hint"),
+        label=row.text("label") or row.text("hint") or _unwritten(row),
         hint=row.text("hint") if row.text("label") else {},
         guidance=row.text("guidance_hint"),
         role=_role(reader, row),
@@ -89,6 +91,13 @@ def _question(
         parameters=given,
         repeat=repeat,
     )
+
+
+def _unwritten(row: Row) -> Text:
+    """What is said where a picture or a recording asks by itself."""
+    if row.text("media::image"):
+        return both("by_picture")
+    return both("by_recording") if row.text("media::audio") else {}
 
 
 def heading(row: Row, outer: tuple[Expression, ...], repeat: str, place: int) -> Question:
@@ -114,6 +123,8 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
     source = row.cell(column).translate(QUOTES).strip()
     if not source:
         return ()
+    if column != "choice_filter":
+        source = SPELT_TRUTHS.get(source.lower(), source)  # as pyxform takes them
     try:
         found = logic.compile(source, reader.known)
     except logic.LogicError as error:
@@ -211,18 +222,17 @@ def _check_filter(reader: Reader, row: Row, found: Sequence[Option]) -> None:
 # what a row must have
 
 
-def _check_row(reader: Reader, row: Row, kind: Kind, calculation: Expression | None) -> None:
+def _check_row(reader: Reader, row: Row, kind: Kind) -> None:
     name, appearance = row.cell("name"), row.cell("appearance").lower()
     if kind.unknown_here:
         reader.warn(row, name, said("unknown_here"))
     silent = kind.type in ("calculate", "hidden", "start", "end", "today")
     heads_a_grid = appearance == "label"  # drawn on a phone as the names of its choices alone
-    if not (silent or heads_a_grid or row.text("label") or row.text("hint")):
+    worded = row.text("label") or row.text("hint") or _unwritten(row)
+    if not (silent or heads_a_grid or worded):
         reader.fault(row, name, said("no_label"))
     if kind.type == "calculate" and not row.cell("calculation") and not row.cell("default"):
         reader.fault(row, name, said("no_calculation"))
-    if row.cell("trigger") and not calculation and not silent:
-        reader.fault(row, name, said("trigger_idle"))
     if kind.type == "image" and any(word in appearance for word in kinds.DRAWN):
         reader.fault(row, name, said("drawn", appearance=appearance))
     if appearance.startswith(("ex:", "printer:", "search(", "search ")):

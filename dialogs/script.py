@@ -44,13 +44,14 @@ class Reading:
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
     book: Workbook = field(default_factory=dict)
+    unreadable: bool = False  # whatever the file is, it is no table
 
 
 def read(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -> Script:
     """The questionnaire in a file. Raises ScriptError with every fault, OSError if unreadable."""
     found = load(path, name=name, version=version, pilot=pilot)
     if found.faults or found.script is None:
-        raise ScriptError(path.name, found.faults)
+        raise ScriptError(path.name, found.faults, unreadable=found.unreadable)
     return found.script
 
 
@@ -67,7 +68,8 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
     try:
         book = tables.read(path)
     except tables.TableError as error:
-        return Reading(None, (Fault("survey", 1, "", error.said),))
+        unreadable = error.said.kind != "no_survey"
+        return Reading(None, (Fault("survey", 1, "", error.said),), unreadable=unreadable)
     settings = _settings(book)
     reader = Reader(path.parent, _default(settings, book))
     _check_sheets(reader, book)

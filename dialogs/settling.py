@@ -12,6 +12,7 @@ from dialogs.state import Dialog, Effect, Keep, SetAside, TakeBack
 from dialogs.walking import Library
 
 MOST_PASSES = 12  # over a form whose answers change one another
+CLEARED = "⌫"  # stands for an answer that its trigger has taken away: never taken back
 VOICE = "🎤"  # stands for a recording where an expression or a label asks for the answer
 
 
@@ -95,13 +96,17 @@ def _concerned(work: Work, here: Scope) -> Iterable[Question]:
 
 
 def _follow(question: Question, here: Scope, work: Work) -> None:
-    """A relevant question: its value computed, taken back, asked again or preset."""
+    """A relevant question: its value computed, cleared, taken back, asked again or preset."""
     name = question.name
     if question.calculation is not None and (question.computed or _triggered(question, work)):
         this = replace(here, this=work.held.get(name, ""))
         value = logic.text(question.calculation.evaluate(this))
         if value != work.held.get(name, ""):
             work.put(name, value)
+    elif name in work.held and _triggered(question, work):
+        work.set_aside(name)
+        work.aside[name] = CLEARED
+        work.again.add(name)
     elif name in work.held:
         if name in work.dialog.passed and _stale(question, work.held[name], here, work):
             work.set_aside(name)
@@ -120,8 +125,8 @@ def _triggered(question: Question, work: Work) -> bool:
 
 def _stale(question: Question, value: str, here: Scope, work: Work) -> bool:
     """Whether a choice was filtered out since, or a rule that looks at other answers is broken."""
-    if value in ("", VOICE):
-        return False
+    if value in ("", VOICE, CLEARED):
+        return value == CLEARED
     if question.choice_filter is not None:
         names = {option.name for option in walking.standing(question, here, work.script)}
         if not names.issuperset(value.split() if question.type != "select_one" else (value,)):

@@ -104,6 +104,8 @@ def _separated(text: str) -> Iterator[list[str]]:
 
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
     sheets = {name.strip().lower(): _sheet(lines) for name, lines in found}
+    if not sheets:
+        raise TableError(said("no_table"))
     if "survey" not in sheets:
         raise TableError(said("no_survey"))
     return sheets

@@ -45,6 +45,22 @@ def test_check_prints_every_fault_and_exits_1(run, files):
     assert run("form", "check", files / "none.md").exit_code == 2
 
 
+def test_what_is_no_table_is_told_among_the_others_and_exits_2(run, files):
+    (files / "letter.xlsx").write_text("Dear all,", encoding="utf-8")
+    (files / "cut.xlsx").write_bytes(b"PK\x03\x04 and no more")
+    given = ("bad.md", "letter.xlsx", "cut.xlsx", "none.md")
+    found = run("form", "check", *(files / name for name in given), "--json")
+    reports = json.loads(found.stdout)
+    assert [len(report["faults"]) for report in reports] == [2, 1, 1, 1]
+    assert all(fault["cure"] for report in reports for fault in report["faults"])
+    assert found.exit_code == 2
+    for command in ("show", "simulate", "publish"):
+        assert run("form", command, files / "letter.xlsx").exit_code == 2
+    assert run("chat", files / "letter.xlsx").exit_code == 2
+    (files / "lists.md").write_text("| choices |\n| | list_name | name |\n", encoding="utf-8")
+    assert run("form", "check", files / "lists.md").exit_code == 1
+
+
 @pytest.mark.parametrize("command", ["show", "simulate"])
 def test_a_form_with_faults_is_neither_drawn_nor_walked_and_they_are_listed(run, files, command):
     found = run("form", command, files / "bad.md")

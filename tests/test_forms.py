@@ -450,3 +450,30 @@ def test_whatever_is_said_or_pressed_nothing_breaks_and_there_is_always_an_answe
         if buttons:
             person.hears(kind="button", payload=buttons[press % len(buttons)])
             assert all(len(payload.encode()) <= 64 for payload in buttons)
+
+
+def test_a_trigger_without_a_calculation_clears_the_answer_and_asks_again(chat):
+    talk = chat(
+        "type | name | label | trigger",
+        "text | where | ¿Dónde? |",
+        "text | why | ¿Por qué ahí? | ${where}",
+        "text | who | ¿Quién? |",
+    )
+    talk.says("En Sisal", "Por el mar", "atrás", "atrás", "En Muna")
+    assert "¿Por qué ahí?" in talk.messages[-1]
+    assert talk.kept == {"where": "En Muna"}
+    talk.says("Por las grutas", "Ana")
+    assert talk.ended
+    assert talk.kept == {"where": "En Muna", "why": "Por las grutas", "who": "Ana"}
+
+
+def test_a_picture_or_a_recording_asks_by_itself(chat):
+    files = {"mapa.png": "x", "pregunta.ogg": "x"}
+    talk = chat(
+        "type | name | media::image | media::audio",
+        "text | a | mapa.png |",
+        "text | b | | pregunta.ogg",
+        files=files,
+    )
+    assert "Mira la imagen." in talk.messages[-1]
+    assert "Escucha la grabación." in talk.says("ahí")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogs import columns, kinds, moments, replies, script, tables
+from dialogs import checking, columns, kinds, moments, replies, script, tables
 from dialogs.questions import Script
 
 NOW = datetime(2021, 8, 15, 15, tzinfo=UTC)
@@ -133,6 +133,37 @@ def test_a_cell_that_cannot_be_used_is_named(tmp_path, column, cell, problem):
     found = problems(tmp_path, text)
     assert all(each.startswith("survey, row 3 (dos)") for each in found)
     assert any(problem in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    "cell", ["randomize=ukanga", "randomize=true seed=x", "seed=4", "randomize=true step=2"]
+)
+def test_what_pyxform_refuses_is_told_with_the_row_that_it_does_not_name(tmp_path, cell):
+    text = survey(
+        "text | a | ¿? |",
+        f"select_one l | b | ¿? | {cell}",
+        header="type | name | label | parameters",
+    )
+    choices = "| choices |\n| | list_name | name | label |\n| | l | x | X |\n"
+    found = checking.check(written(tmp_path, text + choices)).faults
+    assert [(fault.sheet, fault.row) for fault in found] == [("survey", 3)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "source"),
+    [
+        ("relevant", "TRUE", "true()"),
+        ("relevant", "no", "false()"),
+        ("constraint", "Yes", "true()"),
+        ("calculation", "FALSE", "false()"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_makes_true_or_false_is_read_as_pyxform_reads_it(
+    tmp_path, column, cell, source
+):
+    found = made(tmp_path, f"text | a | ¿? | {cell}", header=f"type | name | label | {column}")
+    test = getattr(found.questions[0], column)
+    assert (test[0] if column == "relevant" else test).source == source
 
 
 def test_every_fault_is_told_at_once(tmp_path):
