@@ -21,7 +21,7 @@ from bot.cli_data import find
 from bot.cli_errors import Failure
 from bot.cli_forums import as_json, explained, office, tell
 from bot.delivery import now
-from bot.invitations import Call
+from bot.invitations import Call, Change
 from dialogs.values import LANGUAGES
 from storage import forums, invitations
 from storage.database import reading
@@ -79,17 +79,21 @@ def invite_plan(
     with office(changes=True) as (db, library, _):
         made, reach = calling.plan(db, library, forums.named(db, name), call, now())
         places = calling.catalogue(db, library).places
+    _warn_of_night(made)
+    if as_json:
+        click.echo(json.dumps({"invitation": made.id, "reach": reach.total}))
+        return
+    click.echo(f"invitation {made.id}: {reach.total} people, from {timing.shown(made.due)}")
+    _show_reach(reach, places)
+
+
+def _warn_of_night(made: Invitation) -> None:
     if made.any_hour:
         click.echo(
             f"It is {timing.shown(made.due)[-5:]} in Mérida: people sleep, and it goes out all the "
             f"same. To stop it: consulta invite pause {made.id}",
             err=True,
         )
-    if as_json:
-        click.echo(json.dumps({"invitation": made.id, "reach": reach.total}))
-        return
-    click.echo(f"invitation {made.id}: {reach.total} people, from {timing.shown(made.due)}")
-    _show_reach(reach, places)
 
 
 def _show_reach(reach: Reach, places: Mapping[str, Place]) -> None:
@@ -299,33 +303,13 @@ def invite_change(
     as_json: bool,
 ) -> None:
     """Change what has not begun; its words, template and last moment also while it runs."""
+    words = {code: text for code, text in (("es", es), ("yua", yua)) if text is not None}
+    length = _length(spread) if spread else None
+    change = Change(_moment(at), segment, _moment(until), length, words, template)
     with office(changes=True) as (db, library, _):
-        one = invitations.get(db, number)
-        if one.state in ("done", "cancelled"):
-            raise Failure(f"Invitation {number} is {one.state}. Plan another one.")
-        if (at or spread or segment is not None) and one.state != "planned":
-            raise Failure(f"Invitation {number} has begun. Cancel it, and plan another one.")
-        values: dict[str, Any] = {}
-        if spread:
-            values["spread"] = int(_length(spread).total_seconds())
-        if at:
-            values["due"] = timing.awake(_moment(at) or now())
-        if until:
-            values["latest"] = _moment(until)
-        if template is not None:
-            values["template"] = template or None
-        words = {code: text for code, text in (("es", es), ("yua", yua)) if text is not None}
-        if words:
-            values["words"] = {**one.words, **words}
-        if segment is not None:
-            values |= {"segment": segment, "reach": calling.reach(db, library, segment).total}
-        over = timedelta(seconds=values.get("spread", one.spread.total_seconds()))
-        if values.get("latest", one.latest) <= values.get("due", one.due) + over:
-            raise Failure("It would end after its last sensible moment. Change --at, --spread or "
-                          "--until.")  # fmt: skip
-        if values:
-            invitations.change(db, number, **values)
-        one = invitations.get(db, number)
+        one = calling.replan(db, library, number, change, now())
+    if at:
+        _warn_of_night(one)
     tell(_known(one), f"{one.reach} people, from {timing.shown(one.due)}", as_json=as_json)
 
 

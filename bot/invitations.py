@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from bot import forum_words, timing
 from bot.forum_words import FORM
 from dialogs.asking import Library
+from dialogs.faults import Misstated, said
 from dialogs.values import Message, Text
 from storage import forms, forums, invitations, regions, segments
 from storage.database import writing
@@ -31,8 +33,8 @@ WINDOW = "WhatsApp's 24 hours are over"
 Template = tuple[str, Mapping[str, str]]  # Twilio's id, and what fills it
 
 
-class PlanError(ValueError):
-    """What is asked for cannot be planned; the text says what to do."""
+class PlanError(Misstated):
+    """What is asked for cannot be planned."""
 
 
 # planning
@@ -96,21 +98,75 @@ def plan(
 
     What would begin at night waits for the morning, unless it is meant for this very moment.
     """
-    at_once = call.at <= now + AT_ONCE
-    due = max(call.at, now) if at_once else timing.awake(call.at)
+    due, any_hour = _due(call.at, now)
     latest = call.until or forum.plan.starts_at - timing.LAST_CALL
     if forum.state == "cancelled":
-        raise PlanError(f"The forum {forum.plan.name} is cancelled: nobody can be invited to it.")
+        raise PlanError("plan_cancelled", name=forum.plan.name)
     if latest <= due + call.spread:
-        raise PlanError(
-            f"The invitation would go out until {timing.shown(due + call.spread)}, but it makes "
-            f"sense only until {timing.shown(latest)}. Choose an earlier --at, or say --until."
-        )
+        end, last = timing.shown(due + call.spread), timing.shown(latest)
+        raise PlanError("plan_late", end=end, latest=last)
     found = reach(db, library, call.segment, forum_id=forum.id)
     made = _add(db, forum, "invitation", call, due, latest, now, reach=found.total)
-    if at_once and timing.quiet(due):
+    if any_hour:
         invitations.change(db, made, any_hour=True)
     return invitations.get(db, made), found
+
+
+def _due(at: datetime, now: datetime) -> tuple[datetime, bool]:
+    """When it goes out, and whether that is while people sleep, because it is meant for now."""
+    if at > now + AT_ONCE:
+        return timing.awake(at), False
+    due = max(at, now)
+    return due, timing.quiet(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different about an invitation; None stays as it is."""
+
+    at: datetime | None = None
+    segment: str | None = None
+    until: datetime | None = None
+    spread: timedelta | None = None
+    words: Text = field(default_factory=dict)  # "" takes those of a language out
+    template: str | None = None
+
+
+def replan(
+    db: Connection, library: Library, number: int, change: Change, now: datetime
+) -> Invitation:
+    """Change what has not begun; its words, template and last moment also while it runs.
+
+    Raises PlanError and SegmentError; LookupError if there is no such invitation.
+    """
+    one = invitations.lock(db, number)
+    if one.state in ("done", "cancelled"):
+        state = said("plan_state_done" if one.state == "done" else "plan_state_cancelled")
+        raise PlanError("plan_over", number=number, state=state)
+    earlier = (change.at, change.spread, change.segment)
+    if one.state != "planned" and any(each is not None for each in earlier):
+        raise PlanError("plan_begun", number=number)
+    values: dict[str, Any] = {}
+    if change.at is not None:
+        values["due"], values["any_hour"] = _due(change.at, now)
+    if change.spread is not None:
+        values["spread"] = int(change.spread.total_seconds())
+    if change.until is not None:
+        values["latest"] = change.until
+    if change.template is not None:
+        values["template"] = change.template or None
+    if change.words:
+        words = {**one.words, **change.words}
+        values["words"] = {code: text for code, text in words.items() if text}
+    if change.segment is not None:
+        found = reach(db, library, change.segment, forum_id=one.forum_id)
+        values |= {"segment": change.segment, "reach": found.total}
+    end = values.get("due", one.due) + (one.spread if change.spread is None else change.spread)
+    if values.get("latest", one.latest) <= max(end, now):
+        raise PlanError("plan_ends_late")
+    if values:
+        invitations.change(db, number, **values)
+    return invitations.get(db, number)
 
 
 def _add(

@@ -1,4 +1,4 @@
-"""What can be wrong with a questionnaire, kind by kind, in English and Spanish (faults.toml)."""
+"""What can be wrong with a questionnaire or a plan, in English and Spanish (faults.toml)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ class Said:
 
 def said(kind: str, **given: str | int | Said) -> Said:
     return Said(kind, tuple(given.items()))
+
+
+class Misstated(ValueError):
+    """What somebody asked for cannot be used; `said` tells why, and what to do."""
+
+    def __init__(self, kind: str, **given: str | int | Said) -> None:
+        self.said = said(kind, **given)
+        super().__init__(str(self.said))
 
 
 @cache

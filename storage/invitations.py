@@ -120,6 +120,13 @@ def get(db: Connection, invitation_id: int) -> Invitation:
     return _invitation(row)
 
 
+def lock(db: Connection, invitation_id: int) -> Invitation:
+    """As `get`, and until the transaction ends it does not begin to go out."""
+    mine = select(invitations.c.id).where(invitations.c.id == invitation_id)
+    db.execute(mine.with_for_update(key_share=True))
+    return get(db, invitation_id)
+
+
 def of_forum(db: Connection, forum_id: int | None = None) -> list[Invitation]:
     """Everything planned or sent about a forum, or about all of them."""
     statement = select(invitations).order_by(invitations.c.due, invitations.c.id)

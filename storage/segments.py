@@ -27,6 +27,7 @@ from lark.exceptions import VisitError
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, true
 
 from dialogs import replies
+from dialogs.faults import Misstated, said
 from dialogs.values import LANGUAGES
 from storage import schema
 
@@ -63,12 +64,13 @@ CHANNELS = ("telegram", "whatsapp", "chat")
 ROLES = ("citizen", "specialist", "official", "ayuntamiento", "facilitator")
 ANSWERS = ("yes", "no", "maybe", "waiting", "none")
 OLDEST = 150
+MOST_NAMED = 12  # forums in a sentence
 people, responses, answers = schema.people, schema.responses, schema.answers
 rsvps, outbox, invitations = schema.rsvps, schema.outbox, schema.invitations
 
 
-class SegmentError(ValueError):
-    """The expression cannot be used; the text says what to do."""
+class SegmentError(Misstated):
+    """The expression cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,9 @@ def condition(source: str, catalogue: Catalogue) -> ColumnElement[bool]:
         return _Reader(catalogue).transform(_PARSER.parse(source))
     except UnexpectedInput as error:
         column = getattr(error, "column", 0)
-        where = f"near '{source[column - 1 : column + 19]}'" if column > 0 else "at its end"
-        raise SegmentError(
-            f"The segment cannot be read {where}. "
-            "Write tests such as language = yua, joined by and, or, not and parentheses."
-        ) from None
+        near = said("segment_near", words=source[column - 1 : column + 19])
+        where = near if column > 0 else said("segment_end")
+        raise SegmentError("segment_unreadable", where=where) from None
     except VisitError as error:
         raise error.orig_exc from None
 
@@ -131,7 +131,7 @@ class _Reader(Transformer[Token, ColumnElement[bool]]):
         if name == "age" and sign in ("<", "<=", ">", ">="):
             return _is(people.c.age, _ages(self._known.ages, sign, _number(value)))
         if sign not in ("=", "!="):
-            raise SegmentError(f"{name} is compared with = or != only.")
+            raise SegmentError("segment_compared", name=str(name))
         found = _field(str(name), [str(value)], self._known)
         return found if sign == "=" else not_(found)
 
@@ -144,12 +144,13 @@ class _Reader(Transformer[Token, ColumnElement[bool]]):
             return _near(given, self._known)
         asked = QUESTIONS.get(str(name))
         if asked is None:
-            raise SegmentError(f"'{name}' is no test. Use one of: near, {', '.join(QUESTIONS)}.")
+            tests = ", ".join(("near", *QUESTIONS))
+            raise SegmentError("segment_no_test", name=str(name), tests=tests)
         return asked(given, self._known)
 
     def reply(self, name: Token, forum: str, sign: Token, value: str) -> ColumnElement[bool]:
         if name != "rsvp" or sign not in ("=", "!="):
-            raise SegmentError(f"{name}(…) {sign} is no test. Use rsvp(FORUM) = yes, for instance.")
+            raise SegmentError("segment_no_reply", name=str(name), sign=str(sign))
         found = _rsvp(_forum(str(forum), self._known), str(value))
         return found if sign == "=" else not_(found)
 
@@ -175,7 +176,7 @@ def _field(name: str, values: list[str], known: Catalogue) -> ColumnElement[bool
         case "age" | "gender" | "came_by":
             return _is(people.c[name], values)
     fields = "channel, language, municipality, region, age, gender, role, topic, came_by"
-    raise SegmentError(f"People have no '{name}'. Use one of: {fields}.")
+    raise SegmentError("segment_no_field", name=name, fields=fields)
 
 
 def _there_is(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -190,7 +191,7 @@ def _is(column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool
 def _one_of(name: str, values: Sequence[str], known: Sequence[str]) -> Sequence[str]:
     for value in values:
         if value not in known:
-            raise SegmentError(f"'{value}' is no {name}. Use one of: {', '.join(known)}.")
+            raise SegmentError("segment_no_value", value=value, name=name, known=", ".join(known))
     return values
 
 
@@ -202,7 +203,7 @@ def _municipality(value: str, known: Catalogue) -> str:
     for code, place in known.places.items():
         if replies.plain(place.name) == said:
             return code
-    raise SegmentError(f"'{value}' is no municipality. Give its name or its code, such as 31050.")
+    raise SegmentError("segment_no_town", value=value)
 
 
 def _in_regions(values: list[str], known: Catalogue) -> list[str]:
@@ -212,18 +213,18 @@ def _in_regions(values: list[str], known: Catalogue) -> list[str]:
     for value in values:
         codes = plain.get(replies.plain(value))
         if codes is None:
-            there = ", ".join(known.regions) or "none yet: consulta forum regions FILE.csv"
-            raise SegmentError(f"'{value}' is no region. There are: {there}.")
+            there = ", ".join(known.regions) or said("segment_no_regions")
+            raise SegmentError("segment_no_region", value=value, known=there)
         found += codes
     return found
 
 
 def _near(values: list[str], known: Catalogue) -> ColumnElement[bool]:
     if len(values) != 2:
-        raise SegmentError("near takes a municipality and kilometres: near(Valladolid, 40).")
+        raise SegmentError("segment_pair_near")
     centre = known.places.get(_municipality(values[0], known))
     if centre is None or centre.point is None:
-        raise SegmentError(f"It is not known where '{values[0]}' lies.")
+        raise SegmentError("segment_nowhere", value=values[0])
     limit, here = _number(values[1]), centre.point
     near = [
         code
@@ -255,7 +256,7 @@ def _number(value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise SegmentError(f"'{value}' stands where a number should.") from None
+        raise SegmentError("segment_no_number", value=value) from None
 
 
 def _completed(state: str | None) -> Callable[[list[str], Catalogue], ColumnElement[bool]]:
@@ -268,7 +269,7 @@ def _completed(state: str | None) -> Callable[[list[str], Catalogue], ColumnElem
 
 def _chose_any(values: list[str], _known: Catalogue) -> ColumnElement[bool]:
     if len(values) != 2:
-        raise SegmentError("chose takes a question and a choice: chose(temas, agua).")
+        raise SegmentError("segment_pair_chose")
     return _chose(values[0], values[1])
 
 
@@ -281,7 +282,9 @@ def _chose(question: str, choice: str) -> ColumnElement[bool]:
 
 def _forum(value: str, known: Catalogue) -> int:
     if value not in known.forums:
-        raise SegmentError(f"There is no forum '{value}'. `consulta forum list` shows them.")
+        names = [name for name in known.forums if not name.isdecimal()]
+        there = ", ".join(names[:MOST_NAMED]) or said("segment_no_forums")
+        raise SegmentError("segment_no_forum", value=value, known=there)
     return known.forums[value]
 
 

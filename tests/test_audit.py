@@ -81,6 +81,14 @@ def steers(site: Pages, dora: Visitor) -> None:
     dora.sends(f"/foros/{number}", f"/foros/{number}/envios/{one}", hacer="pausar")
 
 
+def changes_an_invitation(site: Pages, dora: Visitor) -> None:
+    opens_a_forum(site, dora)
+    number = first(site, -schema.forums.c.id) * -1
+    dora.sends(f"/foros/{number}", f"/foros/{number}/invitar", ya="si")
+    page = f"/foros/{number}/envios/{first(site, -schema.invitations.c.id) * -1}/cambiar"
+    dora.sends(page, page, palabras_es="Trae tu recibo.")
+
+
 def changes_an_account(site: Pages, dora: Visitor) -> None:
     with reading(site.parts.engine) as db:
         number = organizers.by_email(db, address("analyst")).id
@@ -174,6 +182,7 @@ ACTS: Mapping[str, tuple[str, Act]] = {  # what is written down, and how it is d
     "forums.add": ("abrió un foro", opens_a_forum),
     "forums.change": ("cambió un foro", changes_a_forum),
     "forums.invite": ("planeó una invitación", of_a_forum("invitar", ya="si")),
+    "forums.change_call": ("cambió una invitación", changes_an_invitation),
     "forums.steer": ("pausar un envío", steers),
     "forums.arrive": ("anotó llegadas", of_a_forum("llegada", folio="ABC-234")),
     "forums.conclude": ("envió conclusiones", of_a_forum("conclusiones", es="Habrá pozos.")),

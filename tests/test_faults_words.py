@@ -1,4 +1,4 @@
-"""What is wrong with a questionnaire can be said whole in English and in Spanish."""
+"""What is wrong can be said whole in English and in Spanish."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ def slots(text: str | list[str]) -> list[set[str]]:
 
 
 def test_every_kind_is_said_alike_in_both_languages_and_is_used():
-    sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
+    folders = (PACKAGE, PACKAGE.parent / "storage", PACKAGE.parent / "bot")
+    paths = [path for folder in folders for path in folder.glob("*.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in paths)
     for kind, texts in KINDS.items():
         assert set(texts) == {"en", "es"}, kind
         assert slots(texts["en"]) == slots(texts["es"]), kind
         assert f'"{kind}"' in sources, kind
-    said = set(re.findall(r'\bsaid\(\s*"(\w+)"', sources))
+    said = set(re.findall(r'\b(?:said|SegmentError|PlanError)\(\s*"(\w+)"', sources))
     named = {*kinds.REFUSED.values(), *script.REFUSED_SHEETS.values()}
     assert (said | named) - KINDS.keys() == set()
 

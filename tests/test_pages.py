@@ -713,6 +713,85 @@ def test_whom_an_invitation_is_for_is_chosen_by_fields(fresh):
     assert "Llegaría a" in words(found.text)
 
 
+def test_what_is_wrong_with_whom_it_is_for_is_said_in_spanish_with_what_to_do(site):
+    dora = site.as_("organizer")
+    found = dora.client.get("/foros/1/alcance", query_string={"expresion": "region = Sur"})
+    assert found.status_code == 422
+    assert "«Sur» no es una región. Hay estas: ninguna todavía" in words(found.text)
+    dora.sends("/foros/1", "/foros/1/invitar", ya="si", expresion="lengua = yua")
+    told = dora.reads("/foros/1")
+    assert "No se planeó nada. De las personas no se sabe «lengua». Usa uno de estos" in told
+
+
+@pytest.mark.parametrize(
+    ("source", "chosen"),
+    [
+        ("", {}),
+        ("language = yua and age = 18_29", {"idioma": "yua", "edad": "18_29"}),
+        ('chose(temas, agua) and region = "VI Oriente"',
+         {"tema": "temas/agua", "region": "VI Oriente"}),
+        ("language = yua or age < 30", {"expresion": "language = yua or age < 30"}),
+        ("role = citizen and (age < 30 and language = yua)",
+         {"expresion": "role = citizen and (age < 30 and language = yua)"}),
+    ],
+)  # fmt: skip
+def test_whom_an_invitation_is_for_goes_back_into_the_fields(source, chosen):
+    assert forum_forms.fields(source) == chosen
+    assert forum_forms.segment(chosen) == source
+
+
+def test_a_planned_invitation_is_changed_on_its_page(fresh):
+    dora, template = fresh.as_("organizer"), "HX" + "0a" * 16
+    with reading(fresh.parts.engine) as db:
+        forum = forums.get(db, 1)
+        one = next(i for i in invitations.of_forum(db, 1) if i.purpose == "invitation")
+    page = f"/foros/1/envios/{one.id}/cambiar"
+    at = spoken.local(fresh.parts.clock() + timedelta(days=1)).replace(hour=10, minute=30)
+    given = {
+        "cuando": f"{at:%Y-%m-%dT%H:%M}", "repartir": "60", "plantilla": template,
+        "hasta": f"{spoken.local(forum.plan.starts_at):%Y-%m-%dT%H:%M}", "idioma": "yua",
+        "palabras_es": "Trae tu recibo de agua.", "palabras_yua": "",
+    }  # fmt: skip
+    assert dora.sends(page, page, **given).status_code == 302
+    with reading(fresh.parts.engine) as db:
+        found = invitations.get(db, one.id)
+    assert (found.due, found.latest) == (at.replace(second=0, microsecond=0), forum.plan.starts_at)
+    assert (found.segment, found.template) == ("language = yua", template)
+    assert (found.words, found.spread) == ({"es": "Trae tu recibo de agua."}, timedelta(hours=1))
+    assert fresh.log()[0] == (address("organizer"), "cambió una invitación")
+    again = dora.opens(page).text
+    assert 'value="yua" selected' in again
+    assert "Trae tu recibo de agua." in again
+    for wrong, told in (
+        ({"plantilla": "HX1"}, "La plantilla se escribe como la muestra Twilio"),
+        ({"expresion": "lengua = yua"}, "No cambió nada. De las personas no se sabe «lengua»."),
+        ({"hasta": given["cuando"]}, "Terminaría de salir después de su último momento."),
+    ):
+        found = dora.sends(page, page, **{**given, **wrong})
+        assert (found.status_code, told in words(found.text)) == (422, True), told
+    with writing(fresh.parts.engine) as db:
+        invitations.change(db, one.id, state="sending")
+    assert "Repartida en" not in dora.reads(page)
+    late = dora.sends(page, page, **given)
+    assert "ya empezó a salir. Cancélala y planea otra." in words(late.text)
+    dora.sends(page, page, hasta=given["hasta"], palabras_es="Ya casi.", plantilla=template)
+    with reading(fresh.parts.engine) as db:
+        found = invitations.get(db, one.id)
+    assert (found.words, found.segment) == ({"es": "Ya casi."}, "language = yua")
+
+
+def test_an_alert_is_said_in_spanish(fresh):
+    with writing(fresh.parts.engine) as db:
+        one = next(i for i in invitations.of_forum(db, 1) if i.purpose == "invitation")
+        invitations.change(db, one.id, segment="region = Sur")
+        invitations.alert(db, one.id, "'Sur' is no region.")
+        other = next(i for i in invitations.of_forum(db, 1) if i.purpose == "reminder")
+        invitations.alert(db, other.id, "message undeliverable (63016)")
+    told = fresh.as_("organizer").reads("/foros/1")
+    assert "«Sur» no es una región." in told
+    assert "WhatsApp no deja escribir con texto libre" in told
+
+
 def test_a_questionnaire_beside_the_first_is_opened_and_stays_beside_it(fresh):
     file = fresh.parts.settings.data / "idea.md"
     file.write_text(GOOD_FORM, encoding="utf-8")

@@ -39,7 +39,8 @@ SMALL = """[...document.querySelectorAll('main :is(button, input, select, textar
   .map((e) => e.outerHTML.slice(0, 80))"""  # WCAG 2.2, 2.5.8: 24 by 24 pixels
 WIDE, NARROW = {"width": 1120, "height": 700}, {"width": 360, "height": 740}
 ALL = ("/entrar", "/hoy", "/plan", "/cuestionarios", "/cuestionarios/consulta/1", "/participacion",
-       "/foros", "/foros/1", "/foros/1/puerta?bot=consulta_bot", "/foros/1/alcance?expresion=nada",
+       "/foros", "/foros/1", "/foros/1/envios/4/cambiar",
+       "/foros/1/puerta?bot=consulta_bot", "/foros/1/alcance?expresion=nada",
        "/participacion?canal=import", "/mensajes", "/derechos", "/cuentas", "/bitacora",
        "/traducciones", "/traducciones/consulta", "/traducciones/phrases?estado=draft",
        "/mi-cuenta", "/mi-cuenta/codigo", "/no-hay")  # fmt: skip

@@ -11,18 +11,18 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from bot import forum_words, rights, rsvp, timing
+from bot import forum_words, rights, rsvp
 from bot import invitations as calling
-from bot.invitations import Call, PlanError
+from bot.invitations import Call
+from dialogs.faults import Misstated
 from storage import invitations, people
 from storage.database import reading, writing
-from storage.forums import Forum
-from storage.segments import SegmentError
+from storage.invitations import Invitation
 from webhooks import census, spoken
 from webhooks.access import allowed, note, parts
-from webhooks.forum_forms import KINDS, FormFault, moment, segment, texts
+from webhooks.forum_forms import KINDS, FormFault, as_call, asked, texts
 from webhooks.forum_forms import plan as plan_of
-from webhooks.forum_pages import blueprint, kept, shown
+from webhooks.forum_pages import blueprint, in_spanish, kept, shown
 
 
 @blueprint.post("")
@@ -81,42 +81,88 @@ def _again(fault: str) -> str:
 @allowed("organizer")
 def invite(number: int) -> Response:
     """Plan an invitation; it goes out at its moment."""
-    given, now = request.form, parts().clock()
-    at = now if given.get("ya") else moment(given.get("cuando", ""))
-    hours = given.get("repartir", "0")
-    words = texts(given, "palabras_")
+    now = parts().clock()
     try:
-        spread = timedelta(hours=int(hours) if hours.isdecimal() else 0)
         with writing(parts().engine) as db:
             forum = kept(db, number)
-            until = moment(given.get("hasta", ""))
-            at = _in_time(forum, at, spread, until)
-            call = Call(at, segment(given), until, spread, words)
-            made, found = calling.plan(db, parts().desk.library, forum, call, now)
+            made, found = calling.plan(db, parts().desk.library, forum, _call(request.form), now)
             note(db, "planeó una invitación", f"{forum.plan.name}: {found.total} personas")
-    except (FormFault, PlanError, SegmentError) as error:
-        flash(f"No se planeó nada. {error}", "fault")
+    except (FormFault, Misstated) as fault:
+        flash(f"No se planeó nada. {in_spanish(fault)}", "fault")
         return redirect(url_for("forums.show", number=number))
     parts().bell.ring()
-    flash(f"La invitación sale el {spoken.moment(made.due)} a "
-          f"{spoken.many(found.total, 'persona', 'personas')}.")  # fmt: skip
-    if made.any_hour:
-        flash("A esta hora la gente duerme, y sale de todos modos porque pediste que saliera ya. "
-              "Si prefieres que espere a la mañana, páusala y reanúdala entonces.")  # fmt: skip
+    _tell_of(made)
     return redirect(url_for("forums.show", number=number, _anchor="envios"))
 
 
-def _in_time(
-    forum: Forum, at: datetime | None, spread: timedelta, until: datetime | None
-) -> datetime:
-    """The moment, if people could still come. Raises FormFault."""
-    latest = until or forum.plan.starts_at - timing.LAST_CALL
-    if at is None:
+def _call(given: Any) -> Call:
+    """The invitation in a form. Raises FormFault."""
+    said = asked(given)
+    if said.at is None:
         raise FormFault("Di cuándo sale la invitación.")
-    if at + spread >= latest:
-        last = spoken.moment(latest)
-        raise FormFault(f"Saldría demasiado tarde: sirve hasta el {last}. Elige antes.")
-    return at
+    words = {code: text for code, text in said.words.items() if text}
+    spread = said.spread or timedelta(0)
+    return Call(said.at, said.segment or "", said.until, spread, words, said.template or "")
+
+
+def _tell_of(one: Invitation) -> None:
+    """When it goes out, and to how many."""
+    flash(f"La invitación sale el {spoken.moment(one.due)} a "
+          f"{spoken.many(one.reach, 'persona', 'personas')}.")  # fmt: skip
+    if one.any_hour:
+        flash("A esta hora la gente duerme, y sale de todos modos porque pediste que saliera ya. "
+              "Si prefieres que espere a la mañana, páusala y reanúdala entonces.")  # fmt: skip
+
+
+@blueprint.get("/<int:number>/envios/<int:one>/cambiar")
+@allowed("organizer")
+def look_at_call(number: int, one: int) -> Any:
+    """The form of an invitation that is planned, or goes out already."""
+    with reading(parts().engine) as db:
+        found = _ours(db, number, one)
+        if found.state in ("done", "cancelled"):
+            flash("Este envío ya terminó: no queda nada que cambiar.", "fault")
+            return redirect(url_for("forums.show", number=number, _anchor="envios"))
+        return _form(db, found, as_call(found))
+
+
+@blueprint.post("/<int:number>/envios/<int:one>/cambiar")
+@allowed("organizer")
+def change_call(number: int, one: int) -> Any:
+    """Other words, another time, others who are called: instead of cancelling and planning anew."""
+    now = parts().clock()
+    try:
+        with writing(parts().engine) as db:
+            _ours(db, number, one)
+            made = calling.replan(db, parts().desk.library, one, asked(request.form), now)
+            note(db, "cambió una invitación", f"foro {number}, envío {one}")
+    except (FormFault, Misstated) as fault:
+        with reading(parts().engine) as db:
+            found = _ours(db, number, one)
+            return _form(db, found, request.form, in_spanish(fault)), 422
+    parts().bell.ring()
+    if made.state == "planned":
+        _tell_of(made)
+    else:
+        flash("Está cambiada: vale para quienes todavía no la reciben.")
+    return redirect(url_for("forums.show", number=number, _anchor="envios"))
+
+
+def _form(db: Connection, one: Invitation, given: Any, fault: str = "") -> str:
+    forum = kept(db, one.forum_id)
+    page = shown(db, forum) | {"one": one, "given": given, "fault": fault}
+    return render_template("forum_call.html", **page)
+
+
+def _ours(db: Connection, number: int, one: int) -> Invitation:
+    """What is sent about this forum by a page's address."""
+    try:
+        found = invitations.get(db, one)
+    except LookupError:
+        abort(404)
+    if found.forum_id != number:
+        abort(404)
+    return found
 
 
 @blueprint.post("/<int:number>/envios/<int:one>")
@@ -125,11 +171,7 @@ def steer(number: int, one: int) -> Response:
     """Pause, resume or cancel what is being sent; or try it on oneself."""
     now, what = parts().clock(), request.form.get("hacer", "")
     with writing(parts().engine) as db:
-        try:
-            if invitations.get(db, one).forum_id != number:
-                abort(404)
-        except LookupError:
-            abort(404)
+        _ours(db, number, one)
         match what:
             case "probar":
                 told = _tried(db, one, request.form.get("direccion", ""), now)

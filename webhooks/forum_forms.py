@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.invitations import Change
 from dialogs import replies
 from dialogs.values import LANGUAGES
 from storage.forums import Forum, Place, Plan
+from storage.invitations import Invitation
 from webhooks import census, spoken
 from webhooks.access import parts
 
@@ -107,8 +109,8 @@ def as_form(forum: Forum) -> dict[str, str]:
         **{f"descripcion_{code}": text for code, text in plan.description.items()},
         "tipo": plan.kind,
         "cupo": str(plan.capacity or ""),
-        "inicio": f"{spoken.local(plan.starts_at):%Y-%m-%dT%H:%M}",
-        "fin": f"{spoken.local(plan.ends_at):%Y-%m-%dT%H:%M}",
+        "inicio": _written(plan.starts_at),
+        "fin": _written(plan.ends_at),
         "lugar": place.name,
         "municipio": place.municipality,
         "direccion": place.address,
@@ -123,19 +125,82 @@ def texts(given: Any, prefix: str) -> dict[str, str]:
     return {code: text for code, text in found.items() if text}
 
 
+CHOSEN = {
+    "municipio": "municipality",
+    "idioma": "language",
+    "genero": "gender",
+    "canal": "channel",
+    "edad": "age",
+    "papel": "role",
+}  # a field of the form, and what it asks of people
+
+
 def segment(given: Any) -> str:
     """The expression that the fields of the form add up to; what is written by hand comes too."""
     tests = [
         f"{name} = {given[field]}"
-        for field, name in (("municipio", "municipality"), ("idioma", "language"),
-                            ("genero", "gender"), ("canal", "channel"), ("edad", "age"),
-                            ("papel", "role"))
+        for field, name in CHOSEN.items()
         if re.fullmatch(r"\w+", given.get(field, ""))
-    ]  # fmt: skip
+    ]
     if match := re.fullmatch(r"(\w+)/(\w+)", given.get("tema", "")):
         tests.append(f"chose({match[1]}, {match[2]})")
     if region := given.get("region", "").replace('"', ""):
         tests.append(f'region = "{region}"')
-    if given.get("expresion", "").strip():
-        tests.append(f"({given['expresion'].strip()})")
+    if written := given.get("expresion", "").strip():
+        tests.append(f"({written})" if tests else written)
     return " and ".join(tests)
+
+
+def fields(source: str) -> dict[str, str]:
+    """The fields of the form that add up to an expression; written by hand where none do."""
+    found: dict[str, str] = {}
+    for test in source.split(" and "):
+        match = re.fullmatch(r"(?:(\w+) = (?:(\w+)|\"([^\"]+)\")|chose\((\w+), (\w+)\))", test)
+        if match is None:
+            break
+        name, value, quoted, question, choice = match.groups()
+        chosen = {"tema": f"{question}/{choice}"} if question else {"region": quoted or ""}
+        asked = next((field for field, known in CHOSEN.items() if known == name), "")
+        found |= {asked: value} if asked and value else chosen
+    return found if segment(found) == source else {"expresion": source}
+
+
+SID = re.compile(r"HX[0-9a-f]{32}")  # how Twilio names a Content template
+
+
+def asked(given: Any) -> Change:
+    """What the form of an invitation says; what it has no field for is None. Raises FormFault."""
+    template, until = given.get("plantilla", "").strip(), given.get("hasta", "")
+    if template and not SID.fullmatch(template):
+        raise FormFault(
+            "La plantilla se escribe como la muestra Twilio: HX y 32 letras o números. "
+            "Cópiala de Content Template Builder, o deja vacío el campo."
+        )
+    if until and moment(until) is None:
+        raise FormFault("Revisa hasta cuándo sirve la invitación.")
+    fresh, minutes = "cuando" in given or "ya" in given, given.get("repartir", "")
+    return Change(
+        at=parts().clock() if given.get("ya") else moment(given.get("cuando", "")),
+        segment=segment(given) if fresh else None,
+        until=moment(until),
+        spread=timedelta(minutes=int(minutes)) if fresh and minutes.isdecimal() else None,
+        words={str(code): given.get(f"palabras_{code}", "").strip() for code in LANGUAGES},
+        template=template,
+    )
+
+
+def as_call(one: Invitation) -> dict[str, str]:
+    """An invitation as the fields of its form hold it."""
+    return {
+        **fields(one.segment),
+        **{f"palabras_{code}": text for code, text in one.words.items()},
+        "cuando": _written(one.due),
+        "hasta": _written(one.latest),
+        "repartir": f"{one.spread / timedelta(minutes=1):.0f}",
+        "plantilla": one.template,
+    }
+
+
+def _written(at: datetime) -> str:
+    """A moment as the browser's field takes it."""
+    return f"{spoken.local(at):%Y-%m-%dT%H:%M}"

@@ -15,8 +15,9 @@ from bot import invitations as calling
 from bot.progress import Progress
 from bot.shape import Look
 from dialogs import asking
+from dialogs.faults import Misstated
 from dialogs.values import LANGUAGES, Text
-from storage import forms, forums, invitations
+from storage import forms, forums, invitations, segments
 from storage.database import reading
 from storage.forums import Forum
 from storage.invitations import Invitation
@@ -87,6 +88,8 @@ class Sending:
     fates: tuple[tuple[str, int], ...]  # words, and how many
     left_out: tuple[tuple[str, int], ...]
     too_slow: bool
+    alert: str  # what its author has to know
+    changeable: bool
 
 
 # looking
@@ -121,7 +124,7 @@ def show(number: int) -> str:
 
 def shown(db: Connection, forum: Forum) -> dict[str, Any]:
     known, now = calling.catalogue(db, parts().desk.library), parts().clock()
-    sent = [_sending(db, one, now) for one in invitations.of_forum(db, forum.id)]
+    sent = [_sending(db, one, now, known) for one in invitations.of_forum(db, forum.id)]
     return {
         "forum": forum,
         "kind": KINDS[forum.plan.kind],
@@ -139,6 +142,7 @@ def shown(db: Connection, forum: Forum) -> dict[str, Any]:
         "roles": ROLES,
         "kinds": KINDS,
         "given": as_form(forum),
+        "template": parts().settings.whatsapp_template,
         "fault": "",
     }
 
@@ -178,7 +182,7 @@ def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
     ]
 
 
-def _sending(db: Connection, one: Invitation, now: datetime) -> Sending:
+def _sending(db: Connection, one: Invitation, now: datetime, known: Catalogue) -> Sending:
     found = progress.of(db, one.id, now)
     skipped = found.counts["skipped"].items()
     return Sending(
@@ -190,7 +194,21 @@ def _sending(db: Connection, one: Invitation, now: datetime) -> Sending:
         ),
         left_out=tuple((REASONS.get(reason, reason), count) for reason, count in skipped),
         too_slow=found.too_slow(now),
+        alert=_alert(one, known),
+        changeable=one.purpose == "invitation" and one.state not in ("done", "cancelled"),
     )
+
+
+def _alert(one: Invitation, known: Catalogue) -> str:
+    """What its author has to know, in plain words where there are any."""
+    if not one.alert:
+        return ""
+    try:
+        segments.condition(one.segment, known)
+    except SegmentError as error:
+        return in_spanish(error)
+    code = one.alert.rpartition("(")[2].rstrip(")")  # as bot.outcomes writes it
+    return spoken.why(one.alert, code) or one.alert
 
 
 def _earliest(forum: Forum) -> str:
@@ -214,9 +232,9 @@ def reach(number: int) -> tuple[str, int]:
     with reading(parts().engine) as db:
         forum = kept(db, number)
         try:
-            found = calling.reach(db, parts().desk.library, segment(request.args))
+            found = calling.reach(db, parts().desk.library, segment(request.args), forum_id=number)
         except SegmentError as error:
-            return render_template("forum_reach.html", fault=str(error)), 422
+            return render_template("forum_reach.html", fault=in_spanish(error)), 422
         drawn = looks(db, forum, texts(request.args, "palabras_"))
     return render_template(
         "forum_reach.html",
@@ -246,6 +264,13 @@ def door(number: int) -> str:
         links["WhatsApp"] = f"https://wa.me/{number_}?text=aqui%20{forum.door}"
     drawn = {name: pictures.qr(link, f"Código QR para {name}") for name, link in links.items()}
     return render_template("forum_door.html", forum=forum, drawn=drawn, bot=named and named[1])
+
+
+def in_spanish(fault: Exception) -> str:
+    """What is wrong and what to do, as the pages say it."""
+    if not isinstance(fault, Misstated):
+        return str(fault)
+    return f"{fault.said.problem('es')} {fault.said.cure('es')}"
 
 
 def kept(db: Connection, number: int) -> Forum:
