@@ -47,21 +47,21 @@ def words(
     found = in_language(text, language)
     if "${" not in found:
         return found
-    instance = question.instance if question else 0
     return REFERENCE.sub(
-        lambda match: _named(match[1], instance, dialog, library, language), found
+        lambda match: _named(match[1], question, dialog, library, language), found
     ).strip()
 
 
-def _named(name: str, instance: int, dialog: Dialog, library: Library, language: str | None) -> str:
+def _named(
+    name: str, by: Question | None, dialog: Dialog, library: Library, language: str | None
+) -> str:
     """What `${name}` stands for: the label of a choice rather than its code."""
     if name == "folio":
         return dialog.folio
     if name in library.facts:
         return library.facts[name]
-    answers = dialog.answers
-    value = answers.get(f"{name}#{instance or 1}") or answers.get(name, "")
     script = library.script(dialog)
+    value = walking.named(name, by, dialog.answers, script)
     return shown(script.question(name), value, language) if name in script.places else value
 
 
@@ -116,7 +116,7 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
 def _heading(question: Question, dialog: Dialog, library: Library, language: str) -> str:
     label = words(question.label, dialog, library, language, question)
     if question.instance and question.name.partition("#")[0].endswith(".title"):
-        return f"{label} · {question.instance}"
+        return f"{label} · {question.instance.replace('#', '.')}"
     if not question.asked:
         value = "" if question.type == "note" else dialog.answers.get(question.name, "")
         return f"{label} {shown(question, value, language)}".strip() if value else label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from dialogs import answering, asking, moving, replies, rights, settling, walking
@@ -11,6 +12,8 @@ from dialogs.questions import Question, Script
 from dialogs.state import Dialog, Say, Speak, Talk, with_top
 from dialogs.values import LANGUAGES, Choice, Inbound, Message
 from dialogs.walking import Library
+
+PATH = re.compile(r"\d+(#\d+)*")
 
 
 def offered(talk: Talk, inbound: Inbound) -> Choice | None:
@@ -62,7 +65,7 @@ def _pressed(talk: Talk, payload: str, library: Library) -> Pressed | None:
             return None
         question = script.questions[int(place)]
         if question.repeat:
-            question = script.instance(question, int(instance) if instance.isdecimal() else 1)
+            question = script.instance(question, instance if PATH.fullmatch(instance) else "1")
         if part.isdecimal() and int(part) >= len(question.options):
             return None
         now = dialog is talk.top and question.name == dialog.at

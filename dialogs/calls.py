@@ -346,7 +346,14 @@ def _position(call: Call) -> Node:
         raise call.error(said("position_in_table"))
     if call.given and call.given[0].symbol not in (".", "..") and not call.node(0).question:
         raise call.error(said("position"))
-    return Node("number", lambda scope: float(scope.position))
+    name = call.node(0).question if call.given and call.given[0].symbol not in (".", "..") else ""
+
+    def run(scope: Scope) -> float:
+        shared = closures.depths(name, scope)[1] if name else 0
+        parts = scope.path.split("#")[: shared or None]
+        return float(parts[-1] or 0)
+
+    return Node("number", run)
 
 
 def _last(call: Call) -> Node:
@@ -373,20 +380,28 @@ def _all_of(call: Call) -> Several:
         raise call.error(said("counts_repeat", function=call.name))
     if not node.question:
         return node.several
-    return lambda scope: (
-        closures.family(node.question, scope.values) or closures.instances(node.question, scope)
-    )
+    name = node.question
+
+    def run(scope: Scope) -> Sequence[str]:
+        own, shared = closures.depths(name, scope)
+        siblings = closures.family(name, scope, max(min(own - 1, shared), 0))
+        return siblings or closures.instances(name, scope)
+
+    return run
 
 
 def _indexed_repeat(call: Call) -> Node:
-    question, repeat, at = call.nodes()
-    if not (question.question and repeat.question):
+    question, *pairs = call.nodes()
+    repeats, indices = pairs[::2], [as_number(node) for node in pairs[1::2]]
+    if len(repeats) > len(indices) or not all(node.question for node in (question, *repeats)):
         raise call.error(said("indexed_repeat"))
-    index, name = as_number(at), question.question
+    name, first = question.question, repeats[0].question
 
     def run(scope: Scope) -> str:
-        place = do.whole(index(scope)) or 1  # unanswered is the first, as in JavaRosa
-        return scope.values.get(f"{name}#{max(place, 1)}", "")
+        outer = closures.depths(first, scope)[0] - 1  # repeats around the first that is counted
+        before = scope.path.split("#")[:outer] if scope.path else ["1"] * outer
+        places = (do.whole(index(scope)) or 1 for index in indices)  # unanswered is the first
+        return scope.values.get("#".join((name, *before, *(str(max(n, 1)) for n in places))), "")
 
     return Node("text", run)
 
@@ -448,7 +463,7 @@ OVER_SCOPE: Mapping[str, tuple[int, int, Callable[[Call], Node]]] = {
     "count-non-empty": (1, 1, _count_non_empty),
     "current": (0, 0, lambda _: closures.THIS),
     "if": (3, 3, _if),
-    "indexed-repeat": (3, 3, _indexed_repeat),
+    "indexed-repeat": (3, 7, _indexed_repeat),
     "jr:choice-name": (2, 2, _choice_name),
     "last": (0, 0, _last),
     "now": (0, 0, _now),

@@ -19,6 +19,9 @@ from dialogs.functions import LogicError, Value, number, text, truth
 from dialogs.grammar import Token
 
 Row = Mapping[str, str]
+Chains = Mapping[
+    str, tuple[str, ...]
+]  # question or repeat -> the repeats it is in, itself among them
 Kind = Literal["text", "number", "truth", "value"]
 
 
@@ -27,17 +30,18 @@ class Scope:
     """Everything an expression may see.
 
     An answer is "" or absent while unanswered. A question in a repeat has a key an instance,
-    "name#1", "name#2", …, and so has the repeat itself (its values do not matter); the first
-    instance keeps its key even while empty. Dates and times are local, as people say them:
-    "2024-05-06", "2024-05-06T18:30:00.000-06:00".
+    "name#1", "name#2", …, in a repeat within a repeat "name#1#1", and so has the repeat itself
+    (its values do not matter); the first instance keeps its key even while empty. Dates and
+    times are local, as people say them: "2024-05-06", "2024-05-06T18:30:00.000-06:00".
     """
 
     values: Mapping[str, str]
     this: str = ""  # the answer in question: "." and once()
     now: datetime | None = None  # aware
     zone: tzinfo = ZONE
-    position: int = 0  # the instance of the repeat we are in, from 1; 0 outside
-    inside: Collection[str] | None = None  # questions of that repeat; None: all with instances
+    path: str = ""  # the instance of the repeat we are in: "2", or "2#1"; "" outside
+    within: tuple[str, ...] = ()  # the repeats we are in, the outermost first
+    chains: Chains | None = None  # None: whatever has instances is in the repeats we are in
     row: Row | None = None  # the choice (or table row) that plain names read
     last: int = 0  # how many rows there are to count from, in […] of a lookup
     label: Callable[[str, str], str] | None = None  # of a question's choice, by their names
@@ -162,36 +166,50 @@ def answer(name: str, token: Token, found: Found) -> Node:
             said("unknown_question", word=name, nearest=nearest(name, found.known)), token
         )
     found.names.add(name)
-    first = f"{name}#1"
 
     def run(scope: Scope) -> str:
-        if scope.position and (scope.inside is None or name in scope.inside):
-            here = scope.values.get(f"{name}#{scope.position}")
-            return scope.values.get(name, "") if here is None else here
         value = scope.values.get(name)
-        return scope.values.get(first, "") if value is None else value
+        return scope.values.get(key(name, scope), "") if value is None else value
 
     return Node("text", run, several=lambda scope: instances(name, scope), question=name)
+
+
+def depths(name: str, scope: Scope) -> tuple[int, int]:
+    """In how many repeats a question is, and how many of them are those we are in."""
+    if scope.chains is None:
+        here = len(scope.path.split("#")) if scope.path else 0
+        return here or 1, here
+    chain = scope.chains.get(name, ())
+    return len(chain), sum(repeat in scope.within for repeat in chain)
+
+
+def key(name: str, scope: Scope) -> str:
+    """Which of a question's answers is meant here: of our instances, else of the first."""
+    own, shared = depths(name, scope)
+    parts = [*(scope.path.split("#")[:shared] if shared else ()), *("1" * (own - shared))]
+    return "#".join((name, *parts))
 
 
 def instances(name: str, scope: Scope) -> Sequence[str]:
     """The answers in all instances of a repeat; from inside it, the answer in this one."""
     if name in scope.values:
         return (scope.values[name],)
-    if scope.position and (scope.inside is None or name in scope.inside):
-        here = scope.values.get(f"{name}#{scope.position}", "")
-        return (here,) if f"{name}#1" in scope.values else ()
-    return family(name, scope.values)
+    own, shared = depths(name, scope)
+    if 0 < own == shared:
+        there = key(name, scope)
+        first = f"{there.rpartition('#')[0]}#1"
+        return (scope.values.get(there, ""),) if first in scope.values else ()
+    return family(name, scope, shared)
 
 
-def family(name: str, values: Mapping[str, str]) -> Sequence[str]:
-    if f"{name}#1" not in values:
-        return ()
-    prefix, start = f"{name}#", len(name) + 1
+def family(name: str, scope: Scope, shared: int = 0) -> Sequence[str]:
+    """The answers in all instances that have so many numbers of ours before their own."""
+    start = "#".join((name, *(scope.path.split("#")[:shared] if shared else ()), ""))
     found = [
-        (int(key[start:]), value)
-        for key, value in values.items()
-        if key.startswith(prefix) and key[start:].isdecimal() and len(key) < start + 7
+        (tuple(map(int, parts)), value)
+        for key, value in scope.values.items()
+        if key.startswith(start)
+        and all(map(str.isdecimal, parts := key[len(name) + 1 :].split("#")))
     ]
     return [value for _, value in sorted(found)]
 

@@ -27,7 +27,7 @@ def tree(script: Script, language: str = "es") -> Tree:
     root = Tree(f"[bold]{script.name}[/] · {in_language(script.title, 'es')}")
     stack: list[tuple[tuple[str, ...], Tree]] = [((), root)]
     for question in script.questions:
-        conditions = _conditions(question)
+        conditions = _conditions(question, script)
         while stack[-1][0] != conditions[: len(stack[-1][0])]:
             stack.pop()
         for depth in range(len(stack[-1][0]), len(conditions)):
@@ -37,8 +37,9 @@ def tree(script: Script, language: str = "es") -> Tree:
     return root
 
 
-def _conditions(question: Question) -> tuple[str, ...]:
-    repeated = (f"repeated: {question.repeat}",) if question.repeat else ()
+def _conditions(question: Question, script: Script) -> tuple[str, ...]:
+    chain = script.chains.get(question.name)
+    repeated = (f"repeated: {' › '.join(chain)}",) if chain else ()
     return (*(test.source for test in question.relevant), *repeated)
 
 
@@ -91,7 +92,7 @@ def svg(script: Script, language: str = "es") -> str:
 def _rows(script: Script, language: str) -> Iterator[tuple[int, str, str, str]]:
     """Indentation, kind, and the two lines of each box."""
     for question in script.questions:
-        indent = min(len(_conditions(question)), 6)
+        indent = min(len(_conditions(question, script)), 6)
         condition = question.relevant[-1].source if question.relevant else ""
         told = (
             f"if {condition}" if condition else "",

@@ -41,8 +41,8 @@ def question_of(column: str, known: Names) -> str:
     "name#2", as a file that was set aside has it, is the second of a repeat.
     """
     places = known.script.places
-    base, mark, instance = column.rpartition("#")
-    if mark and base in places and instance.isdecimal():
+    base, mark, instance = column.partition("#")
+    if mark and base in places and instance.replace("#", "").isdecimal():
         return column
     for between in ("", *MARKS):
         name = column.rpartition(between)[2].strip() if between else column

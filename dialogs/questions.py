@@ -45,7 +45,8 @@ class Option:
 class Question:
     """A row of the survey sheet that is said, asked or computed.
 
-    Inside a repeat, `script.question("tema#2")` is the same row as its second instance asks it.
+    Inside a repeat, `script.question("tema#2")` is the same row as its second instance asks it;
+    "tema#2#1" is the first of a repeat within the second of another.
     """
 
     row: int
@@ -71,8 +72,8 @@ class Question:
     image: Text = field(default_factory=dict)
     appearance: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    repeat: str = ""
-    instance: int = 0  # of the repeat, from 1; 0 outside
+    repeat: str = ""  # the innermost that it is in
+    instance: str = ""  # of the repeats, "2" or "2#1"; "" outside
 
     @property
     def silent(self) -> bool:
@@ -117,7 +118,8 @@ class Repeat:
     relevant: tuple[logic.Expression, ...] = ()
     count: logic.Expression | None = None  # how many, where the form says so
     most: int = 20
-    inside: frozenset[str] = frozenset()  # its questions' names
+    inside: frozenset[str] = frozenset()  # its own questions' names, without those of repeats in it
+    chain: tuple[str, ...] = ()  # the repeats it is in, and itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class Script:
     places: Mapping[str, int] = field(default_factory=dict)  # question name -> place in questions
     read_names: frozenset[str] = frozenset()  # answers that an expression or a label needs
     repeats: Mapping[str, Repeat] = field(default_factory=dict)
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all that is in repeats
     tables: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     dependents: Mapping[str, frozenset[str]] = field(default_factory=dict)  # who looks at a name
     settles: bool = False  # an answer may change others: computed, preset, or looked back at
@@ -144,12 +147,12 @@ class Script:
         """The question of this name; with "#2", as the second instance of its repeat asks it."""
         base, _, instance = name.partition("#")
         found = self.questions[self.places[base]]
-        return self.instance(found, int(instance)) if instance else found
+        return self.instance(found, instance) if instance else found
 
-    def instance(self, question: Question, number: int) -> Question:
-        key = f"{question.name}#{number}"
+    def instance(self, question: Question, path: str) -> Question:
+        key = f"{question.name}#{path}"
         if key not in self.copies:
-            self.copies[key] = replace(question, name=key, instance=number)
+            self.copies[key] = replace(question, name=key, instance=path)
         return self.copies[key]
 
     def place(self, question: Question) -> str:

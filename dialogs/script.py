@@ -24,7 +24,7 @@ from dialogs.questions import (
     ScriptError,
 )
 from dialogs.tables import Sheet, Workbook
-from dialogs.values import LANGUAGES
+from dialogs.values import LANGUAGES, in_language
 
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
@@ -90,6 +90,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         places={question.name: place for place, question in enumerate(questions)},
         read_names=frozenset(_read_names(questions, repeats)),
         repeats=repeats,
+        chains=_chains(questions, repeats),
         tables=reader.tables,
         dependents=_dependents(questions),
         settles=bool(repeats) or rows.settles(questions),
@@ -189,7 +190,7 @@ def _survey(
                 _end(reader, row, kind.type == "end_repeat", frames, made, repeats)
             case _:
                 outer = tuple(test for frame in frames for test in frame.tests)
-                within = next((frame.name for frame in frames if frame.repeat), "")
+                within = _within(frames)
                 for question in rows.questions(reader, row, kind, outer, within):
                     if _named(reader, row, question.name, names):
                         made.append(question)
@@ -249,14 +250,12 @@ def _begin(
 ) -> None:
     name = row.cell("name")
     tests = rows.expressions(reader, row, "relevant")
-    if repeat and any(frame.repeat for frame in frames):
-        reader.fault(row, name, said("repeat_in_repeat"))
     if repeat or name:
         _named(reader, row, name, names)
     frames.append(Frame(row, repeat, name, tests, len(made)))
     if row.text("label"):
         outer = tuple(test for frame in frames for test in frame.tests)
-        within = next((frame.name for frame in frames if frame.repeat), "")
+        within = _within(frames)
         made.append(rows.heading(row, outer, within, len(made)))
 
 
@@ -280,7 +279,10 @@ def _end(
     outer = tuple(test for other in (*frames, frame) for test in other.tests)
     counts = rows.expressions(reader, frame.row, "repeat_count")
     if not counts:
-        made.append(_another(frame, outer))
+        nested = bool(_within(frames)) or any(
+            each.chain[:1] == (frame.name,) for each in repeats.values()
+        )
+        made.append(_another(frame, outer, nested=nested))
     most = frame.row.cell("most")
     repeats[frame.name] = Repeat(
         name=frame.name,
@@ -289,18 +291,38 @@ def _end(
         relevant=outer,
         count=counts[0] if counts else None,
         most=int(most) if most.isdecimal() and int(most) else 20,
-        inside=frozenset(question.name for question in made[frame.first :]),
+        inside=frozenset(q.name for q in made[frame.first :] if q.repeat == frame.name),
+        chain=(*(other.name for other in frames if other.repeat), frame.name),
     )
 
 
-def _another(frame: Frame, outer: tuple[Expression, ...]) -> Question:
-    """¿Otro más? The begin_repeat's hint, if it has one, says it in the form's own words."""
+def _within(frames: Sequence[Frame]) -> str:
+    """The innermost repeat that has begun."""
+    return next((frame.name for frame in reversed(frames) if frame.repeat), "")
+
+
+def _chains(
+    questions: Sequence[Question], repeats: Mapping[str, Repeat]
+) -> Mapping[str, tuple[str, ...]]:
+    """The repeats that each question in one is in, the outermost first; and each repeat."""
+    inside = {each.name: repeats[each.repeat].chain for each in questions if each.repeat in repeats}
+    return {**inside, **{name: repeat.chain for name, repeat in repeats.items()}}
+
+
+def _another(frame: Frame, outer: tuple[Expression, ...], *, nested: bool) -> Question:
+    """¿Otro más? The begin_repeat's hint, if it has one, says it in the form's own words.
+
+    With a repeat in or around it, it says of what.
+    """
+    title = frame.row.text("label") if nested else {}
+    asked = both("another")
+    named = {code: f"{words}. {in_language(asked, code)}" for code, words in title.items()}
     answers = [("si", both("yes")), ("no", both("no"))]
     return Question(
         row=frame.row.number,
         type="select_one",
         name=frame.name,
-        label=frame.row.text("hint") or both("another"),
+        label=frame.row.text("hint") or named or asked,
         role=REPEAT_ROLE,
         relevant=outer,
         options=tuple(Option(name, label, {}, {}) for name, label in answers),

@@ -120,7 +120,8 @@ def _follow(question: Question, here: Scope, work: Work) -> None:
 
 def _triggered(question: Question, work: Work) -> bool:
     base, _, instance = work.changed.partition("#")
-    return base in question.trigger and instance in ("", str(question.instance or ""))
+    here = f"{question.instance}#".startswith(f"{instance}#") or not instance
+    return base in question.trigger and here
 
 
 def _stale(question: Question, value: str, here: Scope, work: Work) -> bool:

@@ -30,7 +30,8 @@ JUNK = re.compile(r"^(_|__|meta|formhub|\$)")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One filled-in form. `values` are by question, "name#2" inside a repeat."""
+    """One filled-in form. `values` are by question, "name#2" inside a repeat, "name#2#1"
+    in a repeat within it."""
 
     row: int
     instance: str
@@ -78,14 +79,31 @@ def _from_row(
     script = known.script
     values: dict[str, str] = {}
     unknown = _read_row(row, known, values, "")
-    for name, sheet in others.items():
-        repeat = next((r for r in script.repeats if name.lower().endswith(r.lower())), "")
-        mine = [cells for _, cells in sheet.rows if repeat and _belongs(cells, row)]
-        for at, cells in enumerate(mine, 1):
-            _read_row(cells, known, values, f"#{at}")
+    _read_repeats(row, (), "", others, known, values)
     _close_repeats(values, script)
     instance = next((row[name] for name in INSTANCE if row.get(name)), "")
     return Submission(number, instance, values, _when(row), unknown)
+
+
+def _read_repeats(
+    row: Mapping[str, str],
+    within: tuple[str, ...],
+    path: str,
+    others: Mapping[str, Sheet],
+    known: Names,
+    values: dict[str, str],
+) -> None:
+    """The rows of the repeats right within these, as far as they belong to this row."""
+    repeats = known.script.repeats
+    for name, sheet in others.items():
+        meant = [each for each in repeats if name.lower().endswith(each.lower())]
+        repeat = repeats[max(meant, key=len)] if meant else None
+        if repeat is None or repeat.chain[:-1] != within:
+            continue
+        mine = (cells for _, cells in sheet.rows if _belongs(cells, row))
+        for at, cells in enumerate(mine, 1):
+            _read_row(cells, known, values, f"{path}#{at}")
+            _read_repeats(cells, repeat.chain, f"{path}#{at}", others, known, values)
 
 
 def _belongs(cells: Mapping[str, str], row: Mapping[str, str]) -> bool:
@@ -119,14 +137,15 @@ def _read_row(
 def _close_repeats(values: dict[str, str], script: Script) -> None:
     """As if each instance had been asked for by the one before."""
     for repeat in script.repeats.values():
-        numbers = [
-            int(key.partition("#")[2])
-            for key in values
-            if "#" in key and key.partition("#")[0] in repeat.inside
-        ]
-        if repeat.count is None:
-            for number in range(1, max(numbers, default=0) + 1):
-                values[f"{repeat.name}#{number}"] = "si" if number < max(numbers) else "no"
+        depth, last = len(repeat.chain), dict[str, int]()  # by the instance around it
+        for key in values if repeat.count is None else ():
+            name, *path = key.split("#")
+            if repeat.name in script.chains.get(name, ()) and len(path) >= depth:
+                around = "#".join((repeat.name, *path[: depth - 1]))
+                last[around] = max(last.get(around, 0), int(path[depth - 1]))
+        for around, most in last.items():
+            for number in range(1, most + 1):
+                values[f"{around}#{number}"] = "si" if number < most else "no"
 
 
 def _when(row: Mapping[str, str]) -> datetime | None:
@@ -179,7 +198,7 @@ def _leaves(element: Element, script: Script, instance: str) -> Iterator[tuple[s
         here = instance
         if name in script.repeats:
             seen[name] = seen.get(name, 0) + 1
-            here = f"#{seen[name]}"
+            here = f"{instance}#{seen[name]}"
         if len(child):
             yield from _leaves(child, script, here)
         else:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from dialogs import logic
-from dialogs.logic import Scope
+from dialogs import closures, logic
+from dialogs.logic import Expression, Scope
 from dialogs.questions import REFERENCE, REPEAT_ROLE, Option, Question, Repeat, Script
 from dialogs.state import Dialog, Disposition
 from dialogs.values import in_language
@@ -44,6 +44,7 @@ def over(values: Mapping[str, str], script: Script, dialog: Dialog, library: Lib
     """What expressions see over these values."""
     return Scope(
         values=values,
+        chains=script.chains or None,
         now=library.now,
         label=lambda question, names: _label(script, question, names, library.language),
         table=lambda name: script.tables.get(name, ()),
@@ -60,60 +61,88 @@ def _label(script: Script, question: str, names: str, language: str | None) -> s
 def with_blanks(held: Mapping[str, str], dialog: Dialog, library: Library) -> dict[str, str]:
     """Answers, and empty places for what repeats ask, so that expressions count instances."""
     script, values = library.script(dialog), dict(held)
-    here = over(values, script, dialog, library)
-    for repeat in script.repeats.values():
-        if not all(logic.truth(test.evaluate(here)) for test in repeat.relevant):
-            continue
-        number = count(repeat, here)
-        names = [f"{repeat.name}#{at}" for at in range(1, number + 1)]
-        names += [f"{name}#1" for name in repeat.inside] if number else []
-        for name in names:
-            values.setdefault(name, "")
+    _blank(values, script, over(values, script, dialog, library))
     return values
 
 
-def _going_on(answers: Mapping[str, str], repeat: Repeat) -> int:
+def _blank(values: dict[str, str], script: Script, here: Scope) -> None:
+    """The empty places of the repeats right within those where we are, and of repeats in them."""
+    for repeat in script.repeats.values():
+        if repeat.chain[:-1] != here.within or not _all_hold(repeat.relevant, here):
+            continue
+        for number in range(1, count(repeat, here) + 1):
+            path = _further(here.path, number)
+            names = (repeat.name, *(repeat.inside if number == 1 else ()))
+            for name in names:
+                values.setdefault(f"{name}#{path}", "")
+            _blank(values, script, replace(here, path=path, within=repeat.chain))
+
+
+def _all_hold(tests: Iterable[Expression], here: Scope) -> bool:
+    return all(logic.truth(test.evaluate(here)) for test in tests)
+
+
+def _further(path: str, number: int) -> str:
+    return f"{path}#{number}" if path else str(number)
+
+
+def _going_on(here: Scope, repeat: Repeat) -> int:
     """How many instances there are when each is asked for by the one before."""
     number = 1
-    while number < repeat.most and answers.get(f"{repeat.name}#{number}") == "si":
+    while number < repeat.most:
+        asked = f"{repeat.name}#{_further(here.path, number)}"
+        if here.values.get(asked) != "si":
+            break
         number += 1
     return number
+
+
+def named(name: str, by: Question | None, answers: Mapping[str, str], script: Script) -> str:
+    """The answer that a text of a question names: in a repeat, of the same instance."""
+    path = by.instance if by else ""
+    within = script.chains[by.base] if by and path else ()
+    here = Scope(answers, path=path, within=within, chains=script.chains)
+    return answers.get(closures.key(name, here), "")
 
 
 def at(here: Scope, question: Question, script: Script) -> Scope:
     """The scope as this question sees it, in its instance of a repeat."""
     if not question.instance:
         return here
-    inside = script.repeats[question.repeat].inside
-    return replace(here, position=question.instance, inside=inside)
+    return replace(here, path=question.instance, within=script.chains[question.base])
 
 
 def steps(script: Script, here: Scope) -> Iterable[Question]:
     """Every question in order, those of a repeat once for each instance."""
-    return _steps(script, here) if script.repeats else script.questions
+    return _steps(script, here, 0, len(script.questions)) if script.repeats else script.questions
 
 
-def _steps(script: Script, here: Scope) -> Iterator[Question]:
-    place = 0
-    while place < len(script.questions):
+def _steps(script: Script, here: Scope, place: int, end: int) -> Iterator[Question]:
+    """The questions from one place to another, as the instance where we are asks them."""
+    depth = len(here.within)
+    while place < end:
         question = script.questions[place]
-        if not question.repeat:
-            yield question
-            place += 1
+        chain = script.chains.get(question.name, ())
+        if len(chain) > depth:
+            repeat = script.repeats[chain[depth]]
+            for number in range(1, count(repeat, here) + 1):
+                inner = replace(here, path=_further(here.path, number), within=repeat.chain)
+                yield from _steps(script, inner, place, place + repeat.size)
+            place += repeat.size
             continue
-        repeat = script.repeats[question.repeat]
-        several = script.questions[place : place + repeat.size]
-        for number in range(1, count(repeat, here) + 1):
-            for each in several:
-                if each.role != REPEAT_ROLE or number < repeat.most:
-                    yield script.instance(each, number)
-        place += repeat.size
+        if question.role != REPEAT_ROLE or _may_go_on(script.repeats[question.repeat], here):
+            yield script.instance(question, here.path) if depth else question
+        place += 1
+
+
+def _may_go_on(repeat: Repeat, here: Scope) -> bool:
+    return int(here.path.rpartition("#")[2]) < repeat.most
 
 
 def count(repeat: Repeat, here: Scope) -> int:
-    """How many instances of a repeat there are now."""
+    """How many instances of a repeat there are now, where we are."""
     if repeat.count is None:
-        return _going_on(here.values, repeat)
+        return _going_on(here, repeat)
     wanted = logic.number(repeat.count.evaluate(here))
     return max(0, min(int(wanted), MOST_INSTANCES)) if wanted == wanted else 0
 

@@ -38,6 +38,7 @@ class Ground:
 def ground(script: Script, now: datetime = NOW) -> Ground:
     library = Library(lambda _form, _version: script, now=now)
     here = walking.over({}, script, Dialog("x", script.name, script.version), library)
+    here = replace(here, chains=None)  # one instance of each repeat is enough
     return Ground(script, domains.of(script, here), here)
 
 
@@ -126,7 +127,7 @@ def plan(targets: Collection[str], ground: Ground) -> dict[str, str]:
 def under(answers: Answers, question: Question, ground: Ground) -> Scope:
     """What the expressions of a question see under these answers."""
     held = {name: value for name, value in answers.items() if value}
-    return replace(ground.here, values=held, position=1 if question.repeat else 0)
+    return replace(ground.here, values=held, path="1" if question.repeat else "")
 
 
 def _answers(search: Search) -> dict[str, str]:
@@ -150,8 +151,8 @@ def _search(question: Question, terms: Sequence[Expression], ground: Ground) -> 
         last = max((places[name] for name in term.names), default=-1)
         at_hand[last + 1].append(term)
     held: dict[str, str] = {}
-    position = 1 if question.repeat or any(each.repeat for each in order) else 0
-    scope = replace(ground.here, values=held, position=position)
+    path = "1" if question.repeat or any(each.repeat for each in order) else ""
+    scope = replace(ground.here, values=held, path=path)
     return Search(ground, order, at_hand, needed, scope, held, {}, {}, strict=True, left=0)
 
 
@@ -200,7 +201,8 @@ def _order(names: set[str], ground: Ground) -> Sequence[Question] | None:
                   if other in script.places]  # fmt: skip
     in_order = sorted(found, key=lambda name: script.places[name])
     return [
-        script.instance(each, 1) if each.repeat else each for each in map(script.question, in_order)
+        script.instance(each, "1") if each.repeat else each
+        for each in map(script.question, in_order)
     ]
 
 

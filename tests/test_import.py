@@ -14,6 +14,8 @@ from sqlalchemy import select
 from bot import collected, importing, voices, wiring
 from bot.settings import Settings
 from dialogs import script, submissions
+from dialogs.state import Dialog
+from dialogs.walking import Library
 from storage import database, forms, institutions, schema
 from storage.database import vault_of
 from tests.emulators import samples
@@ -324,3 +326,40 @@ def test_of_each_institution_one_answer_counts(engine, tmp_path):
         read.tables["instituciones"][0]["nombre"]
     ]
     assert tracked[0].earlier == 1
+
+
+PLOTS = """
+| survey |
+| | type | name | label |
+| | begin_repeat | plot | Milpa |
+| | text | place | ¿Dónde está? |
+| | begin_repeat | subplot | Siembra |
+| | integer | kilos | ¿Cuántos kilos? |
+| | end_repeat | | |
+| | end_repeat | | |
+"""
+CENTRAL = {
+    "f.csv": "KEY\nu1\n",
+    "f-plot.csv": "place,PARENT_KEY,KEY\nMuna,u1,u1/plot[1]\nTekax,u1,u1/plot[2]\n",
+    "f-subplot.csv": "kilos,PARENT_KEY\n7,u1/plot[2]\n9,u1/plot[2]\n5,u1/plot[1]\n",
+}
+XML = """<data instanceID="u1">
+<plot><place>Muna</place><subplot><kilos>5</kilos></subplot></plot>
+<plot><place>Tekax</place><subplot><kilos>7</kilos></subplot><subplot><kilos>9</kilos></subplot>
+</plot></data>"""
+
+
+@pytest.mark.parametrize("files", [CENTRAL, {"f.xml": XML}], ids=["csv", "xml"])
+def test_repeats_within_repeats_come_in_where_they_were(tmp_path, files):
+    for name, text in {"f.md": PLOTS, **files}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    read = script.read(tmp_path / "f.md")
+    (found,) = submissions.read(tmp_path / next(iter(files)), read)
+    first = {"place#1": "Muna", "kilos#1#1": "5", "plot#1": "si", "subplot#1#1": "no"}
+    second = {"place#2": "Tekax", "kilos#2#1": "7", "kilos#2#2": "9", "plot#2": "no"}
+    answers = {**first, **second, "subplot#2#1": "si", "subplot#2#2": "no"}
+    assert found.values == answers
+    dialog = Dialog("d", "f", 1)
+    held = submissions.hold(found, dialog, Library(lambda _form, _version: read))
+    assert held.faults == ()
+    assert dict(held.dialog.answers) == answers

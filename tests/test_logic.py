@@ -438,13 +438,53 @@ def test_an_expression_has_its_value(expression, expected):
     ],
 )
 def test_inside_a_repeat_a_name_is_this_instances_answer(expression, expected):
-    check(expression, expected, position=2)
+    check(expression, expected, path="2")
 
 
 def test_inside_one_repeat_another_is_seen_whole():
-    inside = {"inside": {"miembro"}, "position": 2}
+    chains = {"miembro": ("hogar",), "años": ("edades",)}
+    inside = {"path": "2", "within": ("hogar",), "chains": chains}
     check("${miembro}", "Chela", **inside)
     check("sum(${años})", 38.0, **inside)
+
+
+PLOTS = {
+    "plot": ("plot",), "place": ("plot",),
+    "harvest": ("plot", "harvest"), "kilos": ("plot", "harvest"),
+}  # fmt: skip
+HARVESTS = {
+    "plot#1": "", "plot#2": "", "harvest#1#1": "", "harvest#2#1": "", "harvest#2#2": "",
+    "place#1": "Muna", "place#2": "Tekax", "kilos#1#1": "5", "kilos#2#1": "7", "kilos#2#2": "9",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "expression", "expected"),
+    [
+        ("", "sum(${kilos})", 21.0),
+        ("", "count(${harvest})", 3.0),
+        ("", "${kilos}", "5"),
+        ("", "indexed-repeat(${kilos}, ${plot}, 2, ${harvest}, 2)", "9"),
+        ("2", "sum(${kilos})", 16.0),
+        ("2", "max(${kilos})", 9.0),
+        ("2", "count(${harvest})", 2.0),
+        ("2", "count(${plot})", 2.0),
+        ("2", "${kilos}", "7"),
+        ("2", "indexed-repeat(${kilos}, ${harvest}, 2)", "9"),
+        ("2#2", "${kilos}", "9"),
+        ("2#2", "${place}", "Tekax"),
+        ("2#2", "position(..)", 2.0),
+        ("1#1", "position(${plot})", 1.0),
+        ("2#1", "position(${plot})", 2.0),
+        ("2#2", "count(${harvest})", 2.0),
+        ("1#1", "count(${harvest})", 1.0),
+        ("1#1", "indexed-repeat(${kilos}, ${plot}, 2, ${harvest}, 1)", "7"),
+        ("2#2", "indexed-repeat(${kilos}, ${harvest}, position(..) - 1)", "7"),
+    ],
+)
+def test_a_repeat_within_a_repeat_is_seen_from_where_one_is(path, expression, expected):
+    within = ("plot", "harvest")[: len(path.split("#")) if path else 0]
+    check(expression, expected, values=HARVESTS, path=path, within=within, chains=PLOTS)
 
 
 def test_instances_are_in_the_order_of_their_numbers():

@@ -18,12 +18,13 @@ from tests.test_forms import Chat
 
 SAMPLES = Path(__file__).parent / "samples"
 WALKED = (
-    *("consulta_ciudadana", "customer_ratings", "election_day", "kobo_household"),
+    *("consulta_ciudadana", "customer_ratings", "election_day", "households_and_trips"),
+    "kobo_household",
     *("needs_assessment", "numbered_names", "nutrition", "old_style", "plots_and_crops"),
 )
 REFUSED = {  # form -> rows of the survey sheet, and a word of what to do
-    "nested_repeats": {4: "second repeat", 8: "calculate inside", 9: "indexed-repeat(",
-                       10: "one after another", 11: "one after another"},
+    "paths_and_matrices": {6: "calculate inside", 7: "indexed-repeat(",
+                           8: "one after another", 9: "one after another"},
     "spreadsheet_habits": {3: "${x} and ${y}", 4: "small letters", 5: "string-length(",
                            6: "div 365", 7: "write !=", 8: "translate(", 9: "one =",
                            10: "close the quotes",
@@ -97,6 +98,27 @@ def test_a_roster_is_asked_as_often_as_there_are_members_and_added_up():
     assert computed.items() <= chat.kept.items()
     assert "school#1" not in chat.kept
     assert "order" not in chat.kept
+
+
+def test_a_repeat_is_asked_within_each_instance_of_another():
+    chat = walked("households_and_trips", "2", "Ana", "Beto", "30", "Muna", "50", "sí")
+    assert chat.messages[-1].startswith("Trip · 1.1.2\n\n7 de 11 · Where does Beto go?")
+    assert chat.says("Tekax", "40", "no") == "Member. ¿Otro más?"
+    chat.says("sí", "Cruz", "8", "no")
+    assert "Household 1 has 2 members." in "\n".join(chat.messages)
+    chat.says("Dora")
+    assert "the household of Dora?" in chat.messages[-1]
+    chat.says("Eva", "60", "Ticul", "20", "no", "no")
+    told = "Household 2 has 1 members.\n\nOnce more · 1\n\nAna\n\nOnce more · 2\n\nDora"
+    assert told in "\n\n".join(chat.messages)
+    chat.says("por la milpa")
+    wanted = {"where#1#1#2": "Tekax", "age#1#2": "8", "who#2#1": "Eva", "trip#1#1#1": "si"}
+    computed = {"people": "3", "travel": "110", "second": "Tekax", "members#1": "2"}
+    assert {**wanted, **computed, "far": "por la milpa"}.items() <= chat.kept.items()
+    chat.says(*["atrás"] * 19, "10")
+    assert chat.kept["age#1#1"] == "10"
+    assert "where#1#1#1" not in chat.kept
+    assert "where#2#1#1" in chat.kept
 
 
 def test_an_age_in_months_decides_what_is_measured():
