@@ -156,18 +156,26 @@ def _how_key(question: Question, dialog: Dialog, library: Library) -> str:
             return "how_year"
         case "acknowledge" | "note":
             return ""
+        case "range":
+            return _of_range("how_range", question)
         case _:
             return f"how_{question.type}"
 
 
 def bounds(question: Question) -> dict[str, object]:
-    """What a range lies between, a text at most holds."""
+    """What a range lies between and goes by, a text at most holds."""
     given = question.parameters
     return {
         "start": given.get("start", "1"),
         "end": given.get("end", "10"),
+        "step": given.get("step", "1"),
         "most": given.get("max-length", ""),
     }
+
+
+def _of_range(key: str, question: Question) -> str:
+    """With the step, where there is one that people would not guess."""
+    return key if question.parameters.get("step", "1") in ("1", "1.0") else f"{key}_step"
 
 
 def _payload(question: Question, dialog: Dialog, library: Library) -> Callable[[str], str]:
@@ -228,7 +236,7 @@ def first_help(
         return words(question.required_message, dialog, library, language, question)
     if fault == "long":
         return say("too_long", language, bounds(question))
-    if fault and question.type not in CHOSEN:
+    if fault == "constraint" or (fault and question.type not in CHOSEN):
         return say("not_allowed", language)
     match question.type:
         case "integer" | "decimal":
@@ -236,7 +244,7 @@ def first_help(
         case "rank":
             return say("not_ranked", language)
         case "range":
-            return say("not_a_range", language, bounds(question))
+            return say(_of_range("not_a_range", question), language, bounds(question))
         case "date" | "time" | "datetime":
             return say(f"not_a_{question.type}", language)
         case "image":

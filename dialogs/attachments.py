@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from dialogs.faults import Fault, Said, said
 from dialogs.questions import Script
@@ -13,6 +14,7 @@ from dialogs.values import Text
 LARGEST_AUDIO, LARGEST_IMAGE = 16_000_000, 5_000_000  # bytes
 AUDIO = (".ogg", ".opus", ".oga", ".mp3", ".m4a", ".aac", ".amr", ".mp4")
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # how JPEG and PNG begin
+OTHER_IMAGES = (".gif", ".webp", ".svg", ".bmp", ".tif", ".tiff", ".heic")
 AT_AN_ADDRESS = ("https://", "http://")
 
 
@@ -47,6 +49,18 @@ def faults(folder: Path, script: Script) -> Iterator[Fault]:
                 yield Fault(sheet, row, name, wrong)
 
 
+def warnings(script: Script) -> Iterator[Fault]:
+    """What stands at an address: whether it is there, nobody looks."""
+    for sheet, row, name, audio, image in _cells(script):
+        for file in dict.fromkeys((*audio.values(), *image.values())):
+            if file.startswith(AT_AN_ADDRESS):
+                yield Fault(sheet, row, name, said("at_address", file=file))
+
+
+def _suffix(address: str) -> str:
+    return PurePosixPath(urlsplit(address).path).suffix.lower()
+
+
 def _cells(script: Script) -> Iterator[tuple[str, int, str, Text, Text]]:
     """Each row with files: sheet, row, name, recordings and pictures by language."""
     listed = set[tuple[int, str]]()
@@ -61,7 +75,8 @@ def _cells(script: Script) -> Iterator[tuple[str, int, str, Text, Text]]:
 def _recording(folder: Path, file: str) -> Said | None:
     """What is wrong with it."""
     if file.startswith(AT_AN_ADDRESS):
-        return None
+        wrong = _suffix(file) not in ("", *AUDIO)
+        return said("recording_type", file=file, names=", ".join(AUDIO)) if wrong else None
     found = find(folder, file)
     if found is None:
         return said("recording_missing", file=file)
@@ -73,7 +88,7 @@ def _recording(folder: Path, file: str) -> Said | None:
 
 def _picture(folder: Path, file: str) -> Said | None:
     if file.startswith(AT_AN_ADDRESS):
-        return None
+        return said("picture_type", file=file) if _suffix(file) in OTHER_IMAGES else None
     found = find(folder, file)
     if found is None:
         return said("picture_missing", file=file)

@@ -53,6 +53,7 @@ def check(path: Path, now: datetime = simulation.START) -> Checked:
     walked = simulation.simulate(found, PEOPLE, 1, now) if not faults else None
     warnings = [
         *reading.warnings,
+        *attachments.warnings(found),
         *_translations(reading.book),
         *(warning for question in found.questions for warning in _lengths(question)),
         *(_guide(found, walked) if walked else ()),

@@ -15,7 +15,7 @@ from dialogs.questions import Option, Question, Script
 from dialogs.state import Dialog
 from dialogs.walking import Library
 
-CHANGING = re.compile(r"\b(?:today|now|random|uuid)\s*\(")  # another day may bring another value
+CHANGING = re.compile(r"\b(?:today|now|random|uuid|position)\s*\(")  # not the same every time
 Answers = Mapping[str, str]  # "" for a question that is skipped, or not asked
 MOST_LOOKED_AT = 250  # questions on which one depends
 FIRST_TRIES, TRIES = 300, 20_000  # answers tried: at first, and until nothing is claimed

@@ -477,3 +477,18 @@ def test_a_picture_or_a_recording_asks_by_itself(chat):
     )
     assert "Mira la imagen." in talk.messages[-1]
     assert "Escucha la grabación." in talk.says("ahí")
+
+
+def test_a_rule_that_several_choices_break_is_not_called_misunderstood(chat):
+    rule = "not(selected(., 'a') and count-selected(.) > 1)"
+    talk = chat("type | name | label | constraint", f"select_multiple three | q | ¿? | {rule}")
+    assert talk.says("1, 2") == "Esa respuesta no se puede guardar así. ¿La cambias?"
+
+
+def test_a_range_says_by_which_step_it_goes(chat):
+    row = "range | q | ¿? | start=0.5 end=2.5 step=0.5"
+    talk = chat("type | name | label | parameters", row)
+    assert "del 0.5 al 2.5, de 0.5 en 0.5" in talk.messages[-1]
+    assert "de 0.5 en 0.5" in talk.says("1.25")
+    assert talk.says("1.5")
+    assert talk.kept == {"q": "1.5"}

@@ -128,6 +128,29 @@ def test_what_depends_on_the_unreachable_is_unreachable_too(tmp_path):
     assert [fault.name for fault in found.faults] == ["b", "c"]
 
 
+def test_only_the_second_of_a_repeat_may_be_asked_something(tmp_path):
+    rows = (
+        "| | type | name | label | relevant |\n| | begin_repeat | r | R | |\n"
+        "| | text | x | ¿X? | |\n| | text | y | ¿Y? | position(..) > 1 |\n| | end_repeat | | | |"
+    )
+    found = check(tmp_path, rows)
+    assert found.faults == ()
+    assert found.walked
+    assert found.walked.unreached == ()
+
+
+def test_pictures_at_an_address_are_looked_at_as_far_as_the_address_says(tmp_path):
+    rows = (
+        "| | type | name | label | media::image | media::audio |\n"
+        "| | text | x | ¿X? | https://x.mx/a.png | https://x.mx/a.ogg?v=2 |\n"
+        "| | text | y | ¿Y? | https://x.mx/a.svg | https://x.mx/a.wav |"
+    )
+    found = check(tmp_path, rows)
+    assert [(fault.row, fault.name) for fault in found.faults] == [(3, "y"), (3, "y")]
+    rows = rows.replace(".svg", "").replace(".wav", ".mp3")
+    assert told(check(tmp_path, rows)).count("nobody looks whether it is there") == 4
+
+
 def test_a_choice_that_leads_nowhere_and_one_that_is_never_offered_are_found(tmp_path):
     survey = """| | type | name | label | relevant | choice_filter |
 | | select_one z | a | ¿A? | | |
