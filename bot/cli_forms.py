@@ -13,7 +13,7 @@ from rich.console import Console
 from bot import publishing, wiring
 from bot import settings as settings_module
 from bot.cli_errors import FAULTS_FOUND, WRONG_USE, Failure, Faulty, told
-from bot.cli_words import form_changes, form_tracker, words
+from bot.cli_words import form_changes, form_link, form_tracker, words
 from bot.delivery import now
 from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
@@ -32,6 +32,7 @@ def form() -> None:
 
 form.add_command(words)
 form.add_command(form_changes)
+form.add_command(form_link)
 form.add_command(form_tracker)
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bot import forum_files, forum_words, invitations, region_files, timing, wiring
+from bot import forum_files, forum_words, invitations, region_files, timing, ways, wiring
 from bot import settings as settings_module
 from bot.cli_data import find
 from bot.cli_errors import Failure, told
@@ -238,13 +238,22 @@ def forum_qr(name: str, file: Path, bot: str | None, *, as_json: bool) -> None:
     """The QR code for the door (SVG or PNG): whoever scans it and sends it is there."""
     with office() as (db, _, settings):
         found = forums.named(db, name)
-        number = settings.whatsapp_from.removeprefix("whatsapp:").lstrip("+")
-    chat = f"https://t.me/{bot}?start=puerta-{found.door}"
-    link = chat if bot or not number else f"https://wa.me/{number}?text=aqui%20{found.door}"
-    if not bot and not number:
-        raise Failure("Say which bot: --bot NAME; or set CONSULTA_WHATSAPP_FROM.")
+        number = settings.whatsapp_from
+    found_links = links(f"puerta-{found.door}", f"aqui {found.door}", bot, number)
+    link = next(iter(found_links.values()))
     segno.make(link, error="m").save(str(file), scale=10)
     tell({"link": link, "file": str(file)}, f"{file}: {link}", as_json=as_json)
+
+
+def links(start: str, words: str, bot: str | None, whatsapp: str) -> Mapping[str, str]:
+    """The links of each channel that is named."""
+    try:
+        found = ways.links(start, words, bot or "", whatsapp)
+    except ValueError as error:
+        raise Failure(f"No such link can be made: {error}") from None
+    if not found:
+        raise Failure("Say which bot: --bot NAME; or set CONSULTA_WHATSAPP_FROM.")
+    return found
 
 
 @forum.command("conclusions")

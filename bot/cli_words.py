@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import settings as settings_module
-from bot import wiring
+from bot import ways, wiring
 from bot.cli_errors import Failure, told
+from bot.cli_forums import as_json, explained, links, office, tell
 from dialogs import columns, comparing, form_texts, own_words, tables, translations
 from dialogs.translations import String
 from storage import database, forms, institutions, translating
@@ -138,6 +139,25 @@ def form_changes(name: str, *, as_json: bool) -> None:
             *(str(change[key]) for key in ("name", "what", "before", "after")),
         )
     Console().print(table)
+
+
+@click.command("link")
+@click.argument("name")
+@click.option("--bot", help="The bot's name in t.me links, without @.")
+@click.option("--poster", default="", help="Letters, digits, _ or -: who came by this one is seen.")
+@as_json
+@explained
+def form_link(name: str, bot: str | None, poster: str, *, as_json: bool) -> None:
+    """The links that begin questionnaire NAME in the chat, and the words that do the same."""
+    with office() as (db, _, settings):
+        ways_in = {form: way for way, (form, _, _) in forms.ways(db).items()}
+    if name not in ways_in:
+        raise Failure(f"No questionnaire {name} has been published.")
+    code = "-".join(filter(None, (ways_in[name], poster)))
+    words = f"{ways.WORD} {code}"
+    found = links(code, words, bot, settings.whatsapp_from)
+    lines = [*(f"{channel}: {link}" for channel, link in found.items()), f"in words: {words}"]
+    tell({"code": code, "words": words, "links": dict(found)}, "\n".join(lines), as_json=as_json)
 
 
 @click.command("tracker")

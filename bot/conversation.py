@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import captures, institutions, invitations, logs, outcomes, rights, rsvp, timing
+from bot import captures, institutions, invitations, logs, outcomes, rights, rsvp, timing, ways
 from dialogs import engine as dialog_engine
 from dialogs import stopping
 from dialogs.asking import Library
@@ -167,7 +167,8 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
         _tell(db, person, closed, inbound)
         return
     fresh = _fresh(desk, person)
-    capture = captures.opened(db, desk.library, person, inbound, desk.rng)
+    given = (db, desk.library, person, inbound, desk.rng)
+    capture = captures.opened(*given) or ways.opened(*given)
     talk, effects = capture or dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
     if told := institutions.answered(db, here.library, person.talk, talk):
         _tell(db, person, told, inbound)
@@ -224,7 +225,8 @@ def _apply(db: Connection, person: Person, effect: Effect, inbound: Inbound) -> 
         case Say(message):
             outbox.put(db, person.id, inbound.channel, message, due=at)
         case Begin(dialog):
-            answers.begin(db, person, dialog, at, mode=inbound.channel)
+            way = ways.code(inbound)
+            answers.begin(db, person, dialog, at, mode=inbound.channel, came_by=way)
         case Keep():
             answers.keep(db, person, effect, at, inbound.channel)
             if trait := answers.TRAITS.get(effect.role):

@@ -28,6 +28,7 @@ ANSWERS = (
 )
 RESPONSES = (
     *("person", "form", "version", "folio", "state", "mode", "started_at", "finished_at"),
+    "came_by",  # the code of the link by which it was begun
     "quote",  # whether they may be quoted: yes, no, or nothing if they were never asked
 )
 CHANGES = ("form", "from_version", "to_version", "name", "what", "before", "after")

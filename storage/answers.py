@@ -19,8 +19,10 @@ answers, responses, media = schema.answers, schema.responses, schema.media
 KEEP = insert(answers).inline()  # built once; nobody asks for the row's id
 
 
-def begin(db: Connection, person: Person, dialog: Dialog, at: datetime, mode: str) -> None:
-    """A person begins a questionnaire."""
+def begin(
+    db: Connection, person: Person, dialog: Dialog, at: datetime, mode: str, came_by: str = ""
+) -> None:
+    """A person begins a questionnaire; `came_by` is the code of the link that led to it."""
     db.execute(
         insert(responses).values(
             id=dialog.id,
@@ -29,6 +31,7 @@ def begin(db: Connection, person: Person, dialog: Dialog, at: datetime, mode: st
             version=dialog.version,
             folio=dialog.folio or None,
             mode=mode,
+            came_by=came_by or None,
             state="started",
             started_at=at,
         )
@@ -135,6 +138,13 @@ def end(db: Connection, ended: End, at: datetime) -> None:
         .where(responses.c.id == ended.dialog.id)
         .values(state=ended.disposition, finished_at=at)
     )
+
+
+def folio(db: Connection, person_id: int, form: str) -> str:
+    """Under which folio somebody has completed a questionnaire, of whatever version; or ""."""
+    mine = (responses.c.person_id == person_id, responses.c.form == form)
+    done = select(responses.c.folio).where(*mine, responses.c.state == "completed")
+    return db.scalar(done.order_by(responses.c.finished_at.desc()).limit(1)) or ""
 
 
 def of_person(db: Connection, person_id: int) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ def responses(db: Connection) -> Iterator[dict[str, Any]]:
             "folio": row.folio if row.state == "completed" else None,
             "state": row.state,
             "mode": row.mode,
+            "came_by": row.came_by,
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "quote": {True: "yes", False: "no"}.get(row.quote, ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -117,6 +118,19 @@ def front(db: Connection) -> tuple[str, int] | None:
     statement = select(forms.c.name, forms.c.version).where(forms.c.front)
     row = db.execute(statement.order_by(forms.c.version.desc()).limit(1)).one_or_none()
     return (row.name, row.version) if row else None
+
+
+def way(name: str) -> str:
+    """The code in links that leads to a questionnaire."""
+    return re.sub(r"[^\w-]", "_", name.casefold(), flags=re.ASCII)[:40]
+
+
+def ways(db: Connection) -> dict[str, tuple[str, int, str]]:
+    """Every code that leads to a questionnaire: its name, newest version and state."""
+    rows = db.execute(
+        select(forms.c.name, forms.c.version, forms.c.state).order_by(forms.c.version)
+    )
+    return {way(row.name): (row.name, row.version, row.state) for row in rows}
 
 
 def newest(db: Connection, name: str) -> int | None:

@@ -112,7 +112,7 @@ def _inside(given: Scope) -> ColumnElement[bool]:
     tests = [_whole(given)]
     theirs: list[ColumnElement[bool]] = []
     for name, value in given.only.items():
-        (tests if name == "channel" else theirs).append(_is(name, value))
+        (tests if name in ("channel", "came_by") else theirs).append(_is(name, value))
     if theirs:
         tests.append(responses.c.person_id.in_(select(people.c.id).where(*theirs)))
     return and_(*tests)
@@ -174,7 +174,7 @@ def dispositions(db: Connection, given: Scope, now: datetime) -> Dispositions:
 COLUMNS: Mapping[str, ColumnElement[Any]] = {
     "channel": responses.c.mode,
     "language": people.c.language,
-    "came_by": people.c.came_by,
+    "came_by": responses.c.came_by,
     "municipality": people.c.municipality,
     "gender": people.c.gender,
     "age": people.c.age,

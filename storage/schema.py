@@ -173,6 +173,7 @@ responses = Table(
     Column("version", Integer, nullable=False),
     Column("folio", String(16), unique=True),
     Column("mode", String(16), nullable=False),  # the channel, facilitator or import
+    Column("came_by", String(64)),  # the code of the link by which it was begun
     Column("state", String(10), nullable=False),  # started, completed, refused
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment),

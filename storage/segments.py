@@ -41,7 +41,7 @@ GRAMMAR = r"""
          | NAME _IN "(" value ("," value)* ")"          -> among
          | NAME "(" value ("," value)* ")"              -> ask
          | NAME "(" value ")" SIGN value                -> reply
-    ?value: WORD | NAME | QUOTED
+    ?value: WORD | QUOTED
     SIGN: ">=" | "<=" | "!=" | "=" | "<" | ">"
     _OR.3: /or\b/i
     _AND.3: /and\b/i
@@ -173,8 +173,11 @@ def _field(name: str, values: list[str], known: Catalogue) -> ColumnElement[bool
             return people.c.role.in_(_one_of(name, values, ROLES))
         case "language":
             return _is(people.c.language, _one_of(name, values, LANGUAGES))
-        case "age" | "gender" | "came_by":
+        case "age" | "gender":
             return _is(people.c[name], values)
+        case "came_by":
+            mine = and_(responses.c.person_id == people.c.id, responses.c.came_by.in_(values))
+            return or_(_is(people.c.came_by, values), _there_is(mine))
     fields = "channel, language, municipality, region, age, gender, role, topic, came_by"
     raise SegmentError("segment_no_field", name=name, fields=fields)
 

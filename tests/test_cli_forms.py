@@ -182,3 +182,15 @@ def test_the_state_of_every_string_is_told(run):
     found = json.loads(run("form", "translations", "status", "phrases", "--json").stdout)
     assert set(found) == {"missing", "draft", "reviewed"}
     assert found["draft"] > 0
+
+
+def test_the_links_of_a_questionnaire_are_told(run):
+    found = run("form", "link", "consulta", "--bot", "consulta_bot", "--poster", "a1", "--json")
+    assert json.loads(found.stdout) == {
+        "code": "consulta-a1", "words": "cuestionario consulta-a1",
+        "links": {"Telegram": "https://t.me/consulta_bot?start=consulta-a1"},
+    }  # fmt: skip
+    wrong = run("form", "link", "consulta", "--bot", "consulta_bot", "--poster", "á é")
+    assert (wrong.exit_code, "No such link can be made" in wrong.stderr) == (2, True)
+    assert "Say which bot" in run("form", "link", "consulta").stderr
+    assert "No questionnaire nada" in run("form", "link", "nada", "--bot", "consulta_bot").stderr

@@ -35,7 +35,7 @@ CALLS = {call.ok().label: call.ok() for call in SCHEMA.get_all_operations()}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 FOR_ORGANIZERS = {
     *("access", "today", "plan", "forms", "translators", "tracker", "participation", "forums"),
-    *("messages", "rights", "accounts"),
+    *("messages", "rights", "accounts", "entrances"),
 }
 VARIABLE = re.compile(r"<(?:\w+:)?")  # as Flask writes it
 NEVER_RIGHT = {

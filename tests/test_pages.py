@@ -622,7 +622,8 @@ def test_the_sheet_for_the_door_has_a_code_to_scan(site):
     assert f"aqui {door}" in plain
     assert 'svg class="qr"' not in plain
     assert "Código QR para Telegram" in facilitator.opens("/foros/1/puerta?bot=@consulta_bot").text
-    assert "Código QR" not in facilitator.opens("/foros/1/puerta?bot=<script>").text
+    assert "Código QR para Telegram" in facilitator.opens("/foros/1/puerta").text  # remembered
+    assert "Código QR" not in site.as_("organizer").opens("/foros/1/puerta?bot=<script>").text
     assert site.as_("analyst").opens("/foros/1/puerta").status_code == 403
 
 
@@ -816,6 +817,19 @@ def test_what_comes_along_is_looked_at_and_published_without_a_file(fresh):
     assert "ayuntamientos abierto" in dora.reads("/plan")
     assert "especialistas sin publicar" in dora.reads("/plan")
     assert dora.sends("/cuestionarios", "/cuestionarios/revisar", incluido="x").status_code == 302
+
+
+def test_each_questionnaire_has_its_link_and_its_code_to_scan(site):
+    dora = site.as_("organizer")
+    assert "Su liga y su código QR" in dora.reads("/cuestionarios/consulta/1")
+    page = "/cuestionarios/consulta/entrada"
+    assert "cuestionario consulta" in dora.reads(page)
+    found = dora.opens(f"{page}?bot=@consulta_bot&cartel=mesa3").text
+    assert "https://t.me/consulta_bot?start=consulta-mesa3" in found
+    assert "Código QR para Telegram" in found
+    assert "cuestionario consulta-mesa3" in words(found)
+    assert "El cartel se nombra con letras" in dora.reads(f"{page}?cartel=mesa+tres")
+    assert dora.opens("/cuestionarios/nada/entrada").status_code == 404
 
 
 def test_a_day_with_few_people_is_drawn_as_if_they_were_four(site):

@@ -38,7 +38,8 @@ SMALL = """[...document.querySelectorAll('main :is(button, input, select, textar
                    return b.height < 24 || b.width < 24; })
   .map((e) => e.outerHTML.slice(0, 80))"""  # WCAG 2.2, 2.5.8: 24 by 24 pixels
 WIDE, NARROW = {"width": 1120, "height": 700}, {"width": 360, "height": 740}
-ALL = ("/entrar", "/hoy", "/plan", "/cuestionarios", "/cuestionarios/consulta/1", "/participacion",
+ALL = ("/entrar", "/hoy", "/plan", "/cuestionarios", "/cuestionarios/consulta/1",
+       "/cuestionarios/consulta/entrada?bot=consulta_bot&cartel=a", "/participacion",
        "/foros", "/foros/1", "/foros/1/envios/4/cambiar",
        "/foros/1/puerta?bot=consulta_bot", "/foros/1/alcance?expresion=nada",
        "/participacion?canal=import", "/mensajes", "/derechos", "/cuentas", "/bitacora",

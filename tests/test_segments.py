@@ -95,6 +95,7 @@ def test_each_test_finds_its_people(who: Who) -> None:
         "role = specialist": "d",
         "role in (citizen, official)": "abc",
         'came_by = "cartel uno"': "d",
+        "came_by = cartel-dos": "",
         "topic = agua": "a",
         "topic in (agua, salud)": "ab",
         "chose(temas, salud)": "ab",

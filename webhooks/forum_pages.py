@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from storage.forums import Forum
 from storage.invitations import Invitation
 from storage.organizers import Role
 from storage.segments import Catalogue, SegmentError
-from webhooks import census, pictures, spoken
+from webhooks import census, entrances, spoken
 from webhooks.access import allowed, parts
 from webhooks.forum_forms import KINDS, as_form, segment, texts
 
@@ -246,24 +245,14 @@ def reach(number: int) -> tuple[str, int]:
     ), 200
 
 
-BOT = re.compile(r"@?(\w{5,32})")  # a bot's name, as Telegram allows it
-
-
 @blueprint.get("/<int:number>/puerta")
 @allowed("organizer", "facilitator")
 def door(number: int) -> str:
     """The sheet for the door: whoever scans its code and sends it is there."""
     with reading(parts().engine) as db:
         forum = kept(db, number)
-    named = BOT.fullmatch(request.args.get("bot", "").strip())
-    number_ = parts().settings.whatsapp_from.removeprefix("whatsapp:").lstrip("+")
-    links = {}
-    if named:
-        links["Telegram"] = f"https://t.me/{named[1]}?start=puerta-{forum.door}"
-    if number_:
-        links["WhatsApp"] = f"https://wa.me/{number_}?text=aqui%20{forum.door}"
-    drawn = {name: pictures.qr(link, f"Código QR para {name}") for name, link in links.items()}
-    return render_template("forum_door.html", forum=forum, drawn=drawn, bot=named and named[1])
+    drawn = entrances.drawn(f"puerta-{forum.door}", f"aqui {forum.door}")
+    return render_template("forum_door.html", forum=forum, drawn=drawn, bot=entrances.bot())
 
 
 def in_spanish(fault: Exception) -> str:

@@ -16,6 +16,7 @@ from storage.organizers import ROLES, Role
 from webhooks import (
     access,
     accounts,
+    entrances,
     forum_acts,
     forum_pages,
     hooks,
@@ -50,6 +51,7 @@ MODULES = (
     plan,
     questionnaires,
     tracker,
+    entrances,
     translators,
     participation,
     forum_acts,
