@@ -17,7 +17,7 @@ import click
 
 from bot import demo as samples
 from bot import poll as polling
-from bot import rotating, serving, terminal, wiring
+from bot import rotating, serving, stores, terminal, wiring
 from bot import settings as settings_module
 from bot.cli_census import census
 from bot.cli_data import export, person, report
@@ -27,6 +27,7 @@ from bot.cli_forms import form
 from bot.cli_forums import forum
 from bot.cli_import import import_submissions
 from bot.cli_invite import invite
+from bot.cli_media import media
 from bot.cli_notices import notice
 from bot.cli_organizers import organizer
 from bot.cli_status import status
@@ -113,6 +114,7 @@ def _run(*, worker: bool) -> None:
     settings = settings_module.read()
     _check_port(settings)
     _check_channels(settings)
+    stores.of(settings)
     wiring.open_database(settings).dispose()
     click.echo(f"url: {settings.address}")
     _become_the_server(settings, worker=worker)
@@ -279,6 +281,7 @@ main.add_command(export)
 main.add_command(report)
 main.add_command(status)
 main.add_command(person)
+main.add_command(media)
 main.add_command(notice)
 main.add_command(census)
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from bot import erasure, rights, wiring
+from bot import erasure, rights, stores, wiring
 from bot import exports as writing_out
 from bot import report as systematization
 from bot import settings as settings_module
@@ -84,7 +84,7 @@ def person_forget(address: str, *, yes: bool) -> None:
             click.confirm(f"Remove everything of {address} for good?", abort=True)
         with database.writing(engine) as db:
             done = erasing.erase(db, found.id, now())
-        erasure.finish(engine, settings.data, now())
+        erasure.finish(engine, settings.data, stores.of(settings), now())
     click.echo(f"{address}: removed, under the folio {done.folio}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bot import publishing, wiring
+from bot import publishing, stores, wiring
 from bot import settings as settings_module
 from bot.cli_errors import FAULTS_FOUND, WRONG_USE, Failure, Faulty, told
 from bot.cli_words import form_changes, form_link, form_tracker, words
@@ -201,7 +201,7 @@ def form_publish(file: Path, *, accept_drafts: bool) -> None:
     settings = settings_module.read()
     with wiring.opened(settings) as engine:
         try:
-            publishing.keep(file.parent, found, settings.published)
+            publishing.keep(file.parent, found, stores.of(settings).within(stores.PUBLISHED))
         except FileExistsError as error:
             raise Failure(
                 f"{error}: another file is already published by this name. "

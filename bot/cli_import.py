@@ -10,11 +10,12 @@ from random import SystemRandom
 import click
 from sqlalchemy import Connection
 
-from bot import collected, importing, wiring
+from bot import collected, importing, stores, wiring
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
 from bot.delivery import now
 from bot.importing import Imported
+from bot.stores import Store
 from dialogs import submissions, tables
 from dialogs.questions import Script
 from storage import database, forms
@@ -38,7 +39,7 @@ def import_submissions(file: Path, name: str, version: int | None, *, as_json: b
             raise Failure(f"No questionnaire {name} has been published. Publish it first.")
         script = forms.load(db, name, number)
         with collected.unpacked(file) as parts:
-            results = [_take(db, part, script, settings.data / "media") for part in parts]
+            results = [_take(db, part, script, stores.of(settings)) for part in parts]
     result = importing.together(results)
     if result.rejected:
         aside = file.with_name(f"{file.stem}.rejected.csv")
@@ -58,7 +59,7 @@ def import_submissions(file: Path, name: str, version: int | None, *, as_json: b
     sys.exit(1 if result.rejected else 0)
 
 
-def _take(db: Connection, file: Path, script: Script, media: Path) -> Imported:
+def _take(db: Connection, file: Path, script: Script, media: Store) -> Imported:
     """Take in one file, and tell what is wrong with its rows."""
     try:
         found = submissions.read(file, script)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 import click
 
 from bot import settings as settings_module
-from bot import wiring
+from bot import stores, wiring
 from bot.cli_errors import told
 from bot.delivery import now
+from bot.settings import Settings
 from storage import database, health
 
 
@@ -23,8 +25,19 @@ def status(*, as_json: bool) -> None:
     with wiring.opened(settings) as engine, database.reading(engine) as db:
         found = health.figures(db, now())
     channels = {"telegram": settings.telegram_on, "whatsapp": settings.whatsapp_on}
-    found = {"channels": channels, **found}
+    found = {"channels": channels, "media": _media(settings), **found}
     click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+
+
+def _media(settings: Settings) -> str:
+    """Whether files can be kept: one is written, and removed."""
+    store, name = stores.of(settings), f"status-{secrets.token_hex(8)}"
+    try:
+        store.write(name, b"")
+        store.remove(name)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "writable"
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -32,6 +45,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in found["outbox"].items() if count)
     lines = [
         f"channels: {', '.join(on) or 'none has credentials'}",
+        f"media: {found['media']}",
         f"people: {found['people']}",
         f"outbox: {states or 'nothing waits and nothing failed'}",
         f"oldest message due has waited: {found['oldest_due_seconds']} s",

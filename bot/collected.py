@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from bot import shape, voices
 from bot.channel import File
+from bot.stores import Store
 from dialogs import minors
 from dialogs.questions import FILES, Script
 from dialogs.state import Keep
@@ -71,12 +72,12 @@ def _is_form(path: Path) -> bool:
 class Beside:
     """What lies beside an export, and which of the files that answers name is not kept."""
 
-    media: Path  # the folder in which people's files are kept
+    media: Store  # where people's files are kept
     files: Mapping[str, Sequence[Path]]  # by name
     missing: list[str] = field(default_factory=list)
 
 
-def beside(export: Path, media: Path) -> Beside:
+def beside(export: Path, media: Store) -> Beside:
     near = [*export.parent.glob("*")]
     for name in FOLDERS:
         near += export.parent.joinpath(name).rglob("*")

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -30,6 +29,7 @@ from bot.channel import (
 )
 from bot.flights import Flights
 from bot.invitations import Template
+from bot.stores import Store
 from dialogs.asking import Library
 from dialogs.script import Script
 from dialogs.values import Media, Message
@@ -52,6 +52,7 @@ SECOND = 1.035  # and what is counted as one: a message may be quicker than the 
 SPARE = 200  # of so many one is not sent: they do not arrive as evenly as they leave
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
+STORE_AWAY = timedelta(minutes=1)  # until a file that could not be kept is brought once more
 
 Note = TypeVar("Note")
 Settle = Callable[[Connection, datetime], None]
@@ -136,7 +137,7 @@ class Post:
     engine: Engine
     channels: Mapping[str, Channel]
     rates: Mapping[str, float]  # messages a second; a channel that is not here has no limit
-    media: Path
+    media: Store
     clock: Callable[[], datetime]
     bell: Bell
     library: Library = field(default_factory=lambda: Library(_no_script))
@@ -511,11 +512,17 @@ async def _fetched(post: Post, file: dict[str, object]) -> Settle:
     try:
         media = Media(str(file["ref"]), str(file["type"]))
         found = await post.channels[str(file["channel"])].fetch(media)
-        name = voices.keep(post.media, post.engine.get_execution_options()["vault"], found)
+        vault = post.engine.get_execution_options()["vault"]
+        name = await asyncio.to_thread(voices.keep, post.media, vault, found)
     except (Refused, Gone) as error:
         reason = error.reason
         return lambda db, _now: answers.settle_media(db, id_, "refused", reason=reason)
-    except (SendError, OSError) as error:
+    except OSError as error:  # our own store is full or away: the file waits where it is
+        waits = {"reason": str(error), "attempts": 1}
+        return lambda db, now: answers.settle_media(
+            db, id_, "waiting", due=now + STORE_AWAY, **waits
+        )
+    except SendError as error:
         reason = str(error)
         if attempts >= timing.MOST_ATTEMPTS:
             return lambda db, _now: answers.settle_media(db, id_, "lost", reason=reason)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from bot.stores import Store
 from storage import erasing
 from storage.database import reading, writing
 from storage.erasing import Tombstone
@@ -21,14 +22,14 @@ from storage.erasing import Tombstone
 FILE = "erased.txt"
 
 
-def finish(engine: Engine, data: Path, now: datetime) -> None:
+def finish(engine: Engine, data: Path, media: Store, now: datetime) -> None:
     """Remove the files of who was erased, write the tombstones down, let their addresses go."""
     with reading(engine) as db:
         if not erasing.unfinished(db):
             return
         names = erasing.files_to_remove(db)
     for name in names:
-        (data / "media" / name).unlink(missing_ok=True)
+        media.remove(name)
     with writing(engine) as db:
         erasing.removed(db, names)
         erasing.sweep(db, now)
@@ -47,7 +48,7 @@ def _write(path: Path, stones: list[Tombstone]) -> None:
         os.fsync(file.fileno())
 
 
-def enforce(engine: Engine, data: Path, now: datetime) -> int:
+def enforce(engine: Engine, data: Path, media: Store, now: datetime) -> int:
     """At the start: forget again whoever an older copy of the database has brought back."""
     with writing(engine) as db:
         if not erasing.take_up(db, _read(data / FILE)):
@@ -61,7 +62,7 @@ def enforce(engine: Engine, data: Path, now: datetime) -> int:
         number += len(found)
         if not after:
             break
-    finish(engine, data, now)
+    finish(engine, data, media, now)
     return number
 
 

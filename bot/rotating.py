@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from bot import settings as settings_module
-from bot import voices, wiring
+from bot import stores, voices, wiring
 from bot.cli_errors import Failure
 from bot.settings import Settings, keys
+from bot.stores import Store
 from storage import rotation
 from storage.vault import UnknownKey, Vault, vault
 
@@ -21,7 +21,7 @@ def rotate(settings: Settings, tell: Callable[[str], None]) -> None:
     with wiring.opened(settings) as engine:
         for place, rows in rotation.run(engine):
             tell(f"{place}: {rows}")
-    number = _files(settings.data / "media", sealed_with)
+    number = reseal(stores.of(settings), sealed_with)
     tell(f"media: {number}")
     settings_module.drop_old_key(settings)
     tell("done: everything is sealed with the new key")
@@ -45,18 +45,12 @@ def _told_apart(settings: Settings) -> bool:
         return False
 
 
-def _files(folder: Path, sealed_with: Vault) -> int:
+def reseal(store: Store, sealed_with: Vault) -> int:
     """Voice notes that an earlier key hid. Files that are not ours are left alone."""
     number = 0
-    for path in sorted(folder.glob("*.*")):
-        with path.open("rb") as file:
-            key = file.read(1)
-        if key in sealed_with.keys and key != sealed_with.newest.id and _is_hidden(path):
-            voices.write(path, sealed_with, voices.read(path, sealed_with))
+    for name in filter(voices.is_one, store.names()):
+        key = store.read(name)[:1]
+        if key in sealed_with.keys and key != sealed_with.newest.id:
+            voices.write(store, name, sealed_with, voices.read(store, name, sealed_with))
             number += 1
     return number
-
-
-def _is_hidden(path: Path) -> bool:
-    """Whatever else lies in this folder is in the open; voices are named so."""
-    return len(path.stem) == voices.NAME and path.suffix[1:] in {*voices.ENDINGS.values(), "bin"}

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     database_url: str = ""
+    media: str = ""  # a folder, or a URL that fsspec reaches; else `media` in the data folder
     secret_key: SecretStr = SecretStr("")
     secret_key_old: SecretStr = SecretStr("")  # while keys are changed: what the other sealed
     public_url: str = ""
@@ -90,11 +91,6 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Where people reach the pages: the public address, or this machine."""
         return self.public_url or f"http://{self.host}:{self.port}"
-
-    @property
-    def published(self) -> Path:
-        """The folder of pictures and recordings of published questionnaires: open to everybody."""
-        return self.data / "media" / "forms"
 
     @property
     def telegram_on(self) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,6 +30,7 @@ from telegram.helpers import create_deep_linked_url
 from bot import shape
 from bot.channel import Broken, File, Gone, Refused, SendError, TryLater, Uncertain
 from bot.http import Pool
+from bot.stores import Store
 from bot.telegram_http import LARGEST_FILE, MALFORMED, Request, explained
 from dialogs.values import Choice, Inbound, Kind, Media, Message
 
@@ -214,11 +214,11 @@ class Telegram:
     def __init__(
         self,
         token: str,
+        media: Store,
         api: str = API,
-        media: Path = Path(),
         request: Request | None = None,
     ) -> None:
-        """`media` is the folder of the pictures and recordings that messages name."""
+        """`media` holds the pictures and recordings that messages name."""
         base = api.rstrip("/")
         self._request = request or Request(Pool())
         self._bot = Bot(
@@ -316,7 +316,7 @@ class Telegram:
     ) -> None:
         """Send a picture or a recording. If it cannot be sent, the words still can."""
         try:
-            source = self._source(name)
+            source = await self._source(name)
             with explained():
                 said = await send(address, source, caption=label or None)
             part = said.voice or said.audio or (said.photo[-1] if said.photo else None)
@@ -327,16 +327,16 @@ class Telegram:
         except (Refused, Uncertain) as error:
             log.warning("a file was not sent", file=name, reason=error.reason)
 
-    def _source(self, name: str) -> str | bytes:
+    async def _source(self, name: str) -> str | bytes:
         """Telegram's id of it, its URL, or its bytes: Telegram keeps what was sent once."""
         if name.startswith(("https://", "http://")):
             return name
         if known := self._uploaded.get(name):
             return known
-        path = (self._media / name).resolve()
-        if not path.is_relative_to(self._media.resolve()) or not path.is_file():
-            raise Refused("there is no such file in the media folder")
-        return path.read_bytes()
+        try:
+            return await asyncio.to_thread(self._media.read, name)
+        except OSError as error:
+            raise Refused(f"the file is not in the media store: {error}") from None
 
     async def _point(self, address: str, point: tuple[float, float]) -> None:
         """Send a place. The words are out already: without the pin they hold all the same."""

@@ -1,11 +1,11 @@
-"""Voice notes in the media folder: hidden as everything is that people say."""
+"""Voice notes in the media store: hidden as everything is that people say."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from bot.channel import File
+from bot.stores import Store
 from storage.vault import Vault
 
 PLACE = "media.file"
@@ -24,21 +24,25 @@ ENDINGS = {
 }
 
 
-def keep(folder: Path, vault: Vault, file: File) -> str:
-    """Write a file into the media folder, whole or not at all; its name there."""
+def keep(store: Store, vault: Vault, file: File) -> str:
+    """Write a file into the media store, whole or not at all; its name there."""
     ending = ENDINGS.get(file.type, "bin")
     name = f"{hashlib.sha256(file.content).hexdigest()[:NAME]}.{ending}"
-    write(folder / name, vault, file.content)
+    write(store, name, vault, file.content)
     return name
 
 
-def write(path: Path, vault: Vault, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_bytes(vault.hide_bytes(PLACE, content))
-    partial.replace(path)
+def write(store: Store, name: str, vault: Vault, content: bytes) -> None:
+    store.write(name, vault.hide_bytes(PLACE, content))
 
 
-def read(path: Path, vault: Vault) -> bytes:
-    """The sound itself. Raises FileNotFoundError, or UnknownKey."""
-    return vault.show_bytes(PLACE, path.read_bytes())
+def read(store: Store, name: str, vault: Vault) -> bytes:
+    """The sound itself. Raises OSError, FileNotFoundError among them, or UnknownKey."""
+    return vault.show_bytes(PLACE, store.read(name))
+
+
+def is_one(name: str) -> bool:
+    """Whether a file of the store is named as voices are: whatever else lies there is in the
+    open."""
+    stem, _, ending = name.partition(".")
+    return len(stem) == NAME and ending in {*ENDINGS.values(), "bin"}

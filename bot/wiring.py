@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, flights, forum_words, invitations, words
+from bot import delivery, erasure, flights, forum_words, invitations, stores, words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -74,13 +74,14 @@ def build(
     engine = open_database(settings)
     shared = engine.dialect.name == "postgresql"
     clock = clock or clock_of(engine)
-    erasure.enforce(engine, settings.data, clock())
+    media = stores.of(settings)
+    erasure.enforce(engine, settings.data, media, clock())
     bell = Bell(meeting.Knocker(engine).knock) if shared else Bell()
     post = Post(
         engine=engine,
         channels=_channels(settings, engine) if channels is None else channels,
         rates={"telegram": settings.telegram_rate, "whatsapp": settings.whatsapp_rate},
-        media=settings.data / "media",
+        media=media,
         clock=clock,
         bell=bell,
         library=library(engine, settings),
@@ -188,7 +189,7 @@ def _channels(settings: Settings, engine: Engine) -> Mapping[str, Channel]:
 def telegram(settings: Settings) -> Telegram:
     """The bot of these settings."""
     token = settings.telegram_token.get_secret_value()
-    return Telegram(token, settings.telegram_api, settings.published)
+    return Telegram(token, stores.of(settings).within(stores.PUBLISHED), settings.telegram_api)
 
 
 def _whatsapp(settings: Settings, engine: Engine) -> WhatsApp:
@@ -350,7 +351,8 @@ def _take_over(parts: Parts, place: meeting.Place) -> None:
 
 
 async def _finish_erasures(parts: Parts, _place: meeting.Place) -> None:
-    await asyncio.to_thread(erasure.finish, parts.engine, parts.settings.data, parts.clock())
+    given = (parts.engine, parts.settings.data, parts.post.media, parts.clock())
+    await asyncio.to_thread(erasure.finish, *given)
 
 
 async def _let_go(parts: Parts, _place: meeting.Place) -> None:

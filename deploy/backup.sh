@@ -1,5 +1,5 @@
 #!/bin/sh
-# Copies the database, the voice notes and the key into a dated folder, while the program runs.
+# Copies the database, the recordings (also from CONSULTA_MEDIA) and the key into a dated folder, while the program runs.
 #   CONSULTA_DATA=/var/lib/consulta deploy/backup.sh /backups
 # With PostgreSQL, CONSULTA_DATABASE_URL is taken and pg_dump is needed. Restore: deploy/restore.sh
 set -eu
@@ -16,7 +16,10 @@ with sqlite3.connect(sys.argv[1]) as here, sqlite3.connect(sys.argv[2]) as there
     here.backup(there)
 P
 esac
-for part in media secret.key; do
-    if [ -e "$data/$part" ]; then cp -R "$data/$part" "$made/"; fi
-done
+consulta=$(command -v consulta || echo "$(dirname "$0")/../.venv/bin/consulta")
+case ${CONSULTA_MEDIA:-} in
+"") if [ -e "$data/media" ]; then cp -R "$data/media" "$made/"; fi ;;
+*) "$consulta" media copy "$made/media" >&2 ;;
+esac
+if [ -e "$data/secret.key" ]; then cp "$data/secret.key" "$made/"; fi
 echo "$made"

@@ -13,7 +13,12 @@ postgres*) pg_restore --clean --if-exists --no-owner --dbname="$(echo "$CONSULTA
     cp "$from/consulta.db" "$data/consulta.db"
     ;;
 esac
-for part in media secret.key; do
-    if [ -e "$from/$part" ]; then rm -rf "${data:?}/$part" && cp -R "$from/$part" "$data/"; fi
-done
+consulta=$(command -v consulta || echo "$(dirname "$0")/../.venv/bin/consulta")
+if [ -e "$from/media" ]; then
+    case ${CONSULTA_MEDIA:-} in
+    "") rm -rf "${data:?}/media" && cp -R "$from/media" "$data/" ;;
+    *) CONSULTA_MEDIA="$from/media" "$consulta" media copy --exact "$CONSULTA_MEDIA" >&2 ;;
+    esac
+fi
+if [ -e "$from/secret.key" ]; then cp "$from/secret.key" "$data/"; fi
 echo "restored from $from"

@@ -124,7 +124,7 @@ class Siege:
             while letters := outbox.claim(db, ("telegram", "whatsapp"), self.now, 500):
                 given = [(each.id, f"{each.channel}-{each.id}", self.now) for each in letters]
                 outbox.sent_many(db, given)
-        erasure.finish(engine, self.parts.settings.data, self.now)
+        erasure.finish(engine, self.parts.settings.data, self.parts.post.media, self.now)
         while wiring.let_go(engine, self.now):
             pass
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from bot.cli import main
+from bot.stores import PUBLISHED
 from dialogs import minors, notices
 from storage import exports, forms, schema
 from storage import notices as published
@@ -72,8 +73,7 @@ def ledger(world: World) -> list[tuple[str, bool]]:
 
 
 def kept_files(world: World) -> list[str]:
-    folder = world.parts.post.media
-    return [path.name for path in folder.glob("*")] if folder.exists() else []
+    return world.parts.post.media.names()
 
 
 def files_of(world: World) -> list[str | None]:
@@ -169,10 +169,8 @@ def test_going_back_and_saying_no_takes_a_consent_back(asking: World) -> None:
 
 
 def test_the_notice_and_the_consent_are_heard_too(asking: World) -> None:
-    folder = asking.parts.settings.published
-    folder.mkdir(parents=True, exist_ok=True)
     for name in ("aviso.ogg", "acepta.ogg"):
-        (folder / name).write_bytes(samples.OGG)
+        asking.parts.post.media.within(PUBLISHED).write(name, samples.OGG)
     asking.says("ana", "hola")
     sent = [call.operation for call in asking.telegram.calls]
     sent = [operation for operation in sent if operation.startswith("send")]

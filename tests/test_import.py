@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from bot import collected, importing, voices, wiring
 from bot.settings import Settings
+from bot.stores import Folder
 from dialogs import script, submissions
 from dialogs.state import Dialog
 from dialogs.walking import Library
@@ -175,7 +176,7 @@ def small(engine, tmp_path):
     def bring(path: Path) -> importing.Imported:
         with database.writing(engine) as db:
             found = submissions.read(path, read)
-            beside = collected.beside(path, tmp_path / "kept")
+            beside = collected.beside(path, Folder(tmp_path / "kept"))
             return importing.take(db, read, found, NOW, Random(1), beside)
 
     return bring
@@ -298,7 +299,7 @@ def test_recordings_and_photos_beside_an_export_are_kept_unless_they_may_not_be(
     with database.reading(engine) as db:
         kept = db.execute(select(schema.media.c.file, schema.media.c.state)).all()
         vault = vault_of(db)
-    contents = [voices.read(tmp_path / "kept" / row.file, vault) for row in kept]
+    contents = [voices.read(Folder(tmp_path / "kept"), row.file, vault) for row in kept]
     assert [row.state for row in kept] == ["kept", "kept"]
     assert contents == [samples.OGG, samples.JPEG]  # and not that of a child
 

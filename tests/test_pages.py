@@ -391,7 +391,7 @@ def test_a_questionnaire_brings_its_recordings(fresh):
     checked = _upload(dora, form, (io.BytesIO(b"OggS"), "idea.ogg"))
     draft = checked.text.partition('name="borrador" value="')[2].partition('"')[0]
     dora.sends("/cuestionarios", "/cuestionarios/publicar", borrador=draft, archivo="idea.md")
-    assert (fresh.parts.settings.published / "idea.ogg").read_bytes() == b"OggS"
+    assert fresh.parts.post.media.read("forms/idea.ogg") == b"OggS"
 
 
 def _upload(visitor, form, *more):

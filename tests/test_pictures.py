@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot import publishing
+from bot.stores import PUBLISHED, Folder
 from dialogs import checking, engine, script
 from dialogs.state import Dialog, Say, Talk
 from dialogs.values import Inbound, Message, Shown, message_from_json, message_to_json
@@ -73,7 +74,7 @@ def test_a_message_with_pictures_is_the_same_after_it_was_stored(form):
 def test_published_pictures_reach_both_providers_and_the_chat_page(small_world, form):
     world = small_world
     with writing(world.parts.engine) as db:
-        publishing.keep(form.parent, script.read(form), world.parts.settings.published)
+        publishing.keep(form.parent, script.read(form), world.parts.post.media.within(PUBLISHED))
         forms.publish(db, form, START, front=True)
     client = world.app.test_client()
 
@@ -98,7 +99,9 @@ def test_published_pictures_reach_both_providers_and_the_chat_page(small_world, 
 def test_the_chat_page_is_given_their_addresses(tmp_path, form):
     with world_of(tmp_path, f"sqlite:///{tmp_path / 'consulta.db'}", chat=True) as world:
         with writing(world.parts.engine) as db:
-            publishing.keep(form.parent, script.read(form), world.parts.settings.published)
+            publishing.keep(
+                form.parent, script.read(form), world.parts.post.media.within(PUBLISHED)
+            )
             forms.publish(db, form, START, front=True)
         client = world.app.test_client()
         token = re.search(r'csrf-token" content="(\w+)"', client.get("/chat").text)[1]
@@ -119,11 +122,11 @@ def test_who_tries_the_form_is_told_their_names(form):
 
 
 def test_another_file_by_a_published_name_is_refused(form, tmp_path):
-    target = tmp_path / "published"
+    target = Folder(tmp_path / "published")
     read = script.read(form)
     publishing.keep(form.parent, read, target)
     publishing.keep(form.parent, read, target)
-    assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
+    assert target.names() == sorted(FILES)
     (form.parent / "pozo.jpg").write_bytes(samples.JPEG + b"x")
     with pytest.raises(FileExistsError, match=r"pozo\.jpg"):
         publishing.keep(form.parent, read, target)

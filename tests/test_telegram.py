@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from bot import telegram
 from bot.channel import Broken, Gone, Moved, Refused, SendError, TryLater, Uncertain
 from bot.http import Pool
+from bot.stores import Folder
 from bot.telegram import Telegram
 from bot.telegram_http import Request
 from dialogs.values import Choice, Kind, Media, Message, Shown
@@ -43,8 +45,8 @@ def using(
     """Do one thing with a bot whose patience is short, and close it."""
 
     async def go() -> Any:
-        given = {"token": api.token, "api": api.url, "request": Request(Pool(SOON, SOON))}
-        channel = Telegram(**{**given, **options})
+        given = {"token": api.token, "media": Folder(Path()), "api": api.url}
+        channel = Telegram(**{**given, "request": Request(Pool(SOON, SOON)), **options})
         try:
             return await do(channel)
         finally:
@@ -385,7 +387,7 @@ def test_a_recording_is_heard_before_the_words_and_uploaded_once(api, tmp_path):
         await channel.send("5001", message)
         await channel.send("5001", message)
 
-    using(api, twice, media=tmp_path)
+    using(api, twice, media=Folder(tmp_path))
     assert [seen.kind for seen in api.history(ANA)] == ["voice", "text", "voice", "text"]
     assert [bool(call.files) for call in api.called("sendVoice")] == [True, False]
 
@@ -400,7 +402,7 @@ def test_words_go_out_also_without_their_recording(api, tmp_path, name):
     (tmp_path / "outside.ogg").write_bytes(samples.OGG)
     (tmp_path / "media").mkdir()
     with capture_logs() as logs:
-        say(api, Message("Hola", audio=name), media=tmp_path / "media")
+        say(api, Message("Hola", audio=name), media=Folder(tmp_path / "media"))
     assert [seen.kind for seen in api.history(ANA)] == ["text"]
     assert [entry["event"] for entry in logs] == ["a file was not sent"]
 
@@ -414,7 +416,7 @@ def test_pictures_and_recordings_come_before_the_words_under_their_choices(api, 
     choices = (Choice("x.0.0", "Pozo"), Choice("x.0.1", "Llave"))
     message = Message("¿De dónde?", choices, audio="q.ogg", image="q.jpg", shown=shown)
     assert message.sends == 5
-    say(api, message, media=tmp_path)
+    say(api, message, media=Folder(tmp_path))
     seen = api.history(ANA)
     assert [each.kind for each in seen] == ["photo", "voice", "photo", "voice", "text"]
     assert [each.text[:8] for each in seen] == ["", "", "1. Pozo", "2. Llave", "¿De dónd"]
@@ -424,7 +426,7 @@ def test_pictures_and_recordings_come_before_the_words_under_their_choices(api, 
 def test_words_go_out_also_when_telegram_cannot_make_a_picture_of_a_file(api, tmp_path):
     (tmp_path / "q.jpg").write_bytes(samples.PDF)
     with capture_logs() as logs:
-        say(api, Message("Hola", image="q.jpg"), media=tmp_path)
+        say(api, Message("Hola", image="q.jpg"), media=Folder(tmp_path))
     assert [seen.kind for seen in api.history(ANA)] == ["text"]
     assert "process_failed" in logs[0]["reason"]
 

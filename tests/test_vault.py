@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from bot import voices
 from bot.cli import main
+from bot.stores import Folder
 from storage import database, people, rotation, schema
 from storage.database import reading, writing
 from storage.vault import UnknownKey, vault
@@ -97,13 +98,13 @@ def test_the_command_changes_the_key_in_the_data_folder(tmp_path: Path) -> None:
     old = (tmp_path / "secret.key").read_text()
     from bot.channel import File
 
-    name = voices.keep(tmp_path / "media", vault(old), File(b"OggS voz", "audio/ogg"))
+    name = voices.keep(Folder(tmp_path / "media"), vault(old), File(b"OggS voz", "audio/ogg"))
     done = run(main, ["db", "rotate-key", "--yes"], env=known)
     assert (done.exit_code, "media: 1" in done.output) == (0, True)
     new = (tmp_path / "secret.key").read_text()
     assert new != old
     assert not (tmp_path / "secret.key.old").exists()
-    assert voices.read(tmp_path / "media" / name, vault(new)) == b"OggS voz"
+    assert voices.read(Folder(tmp_path / "media"), name, vault(new)) == b"OggS voz"
     assert run(main, ["status"], env=known).exit_code == 0
 
 

@@ -83,7 +83,10 @@ def voice() -> tuple[Response, int]:
     kind = shape.audio_type(content)
     if kind is None:
         return _refusal("Ese archivo no es un audio. Prueba con otro.", 415)
-    name = voices.keep(_parts().post.media, _vault(), File(content, kind))
+    try:
+        name = voices.keep(_parts().post.media, _vault(), File(content, kind))
+    except OSError:
+        return _refusal("La nota de voz no se pudo guardar. Mándala otra vez en un momento.", 503)
     media = Media(name, kind, len(content))
     return _receive(_inbound(request.form["id"], "voice", media=media))
 
@@ -162,9 +165,11 @@ def media(name: str) -> Response:
         if not chats.owns(db, session["chat"], name):
             abort(404)
     try:
-        sound = voices.read(_parts().post.media / name, _vault())
+        sound = voices.read(_parts().post.media, name, _vault())
     except FileNotFoundError:
         abort(404)
+    except OSError:
+        abort(503)
     kind = shape.audio_type(sound) or "application/octet-stream"
     return send_file(io.BytesIO(sound), mimetype=kind, conditional=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, current_app, url_for
 
 from bot import shape
+from bot.stores import PUBLISHED
 from bot.wiring import Parts
 from dialogs.attachments import AT_AN_ADDRESS
 
@@ -17,10 +18,12 @@ A_DAY = 86_400  # seconds: a published file never changes
 def file(name: str) -> Response:
     """Twilio takes a file only if its type is the one that it is said to have."""
     parts: Parts = current_app.extensions["parts"]
-    path = parts.settings.published / name
-    if not path.is_file():
+    try:
+        content = parts.post.media.within(PUBLISHED).read(name)
+    except FileNotFoundError:
         abort(404)
-    content = path.read_bytes()
+    except OSError:
+        abort(503)
     response = Response(content, mimetype=shape.file_type(content, shape.UNKNOWN) or shape.UNKNOWN)
     response.cache_control.public, response.cache_control.max_age = True, A_DAY
     response.add_etag()

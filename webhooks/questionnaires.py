@@ -20,6 +20,7 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from bot import publishing
+from bot.stores import PUBLISHED
 from dialogs import checking, drawing
 from dialogs import script as scripts
 from dialogs.questions import Question, Script
@@ -340,7 +341,7 @@ def publish() -> Response:
               "fault")  # fmt: skip
         return redirect(url_for("forms.page"))
     try:
-        publishing.keep(path.parent, found, parts().settings.published)
+        publishing.keep(path.parent, found, parts().post.media.within(PUBLISHED))
     except FileExistsError as error:
         flash(f"No se publicó: ya hay otro archivo que se llama {error}. Ponle otro nombre, "
               "también en el cuestionario.", "fault")  # fmt: skip

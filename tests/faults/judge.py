@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from bot import outcomes, voices, wiring
+from bot import outcomes, stores, voices, wiring
 from storage import answers, people, schema
 from storage import invitations as stored
 from storage.database import disposing, reading
@@ -168,7 +168,7 @@ def _voices(trial: Trial, db: Any) -> Iterator[str]:
     for row in db.execute(select(media.c.state, media.c.file, media.c.reason)).all():
         if row.state != "kept":
             yield f"a voice note is {row.state}: {row.reason}"
-        elif voices.read(trial.settings.data / "media" / row.file, vault) != samples.OGG:
+        elif voices.read(stores.of(trial.settings), row.file, vault) != samples.OGG:
             yield f"the voice note {row.file} is not what was said"
 
 
