@@ -62,12 +62,17 @@ def _named(
         return library.facts[name]
     script = library.script(dialog)
     value = walking.named(name, by, dialog.answers, script)
-    return shown(script.question(name), value, language) if name in script.places else value
+    if name not in script.places:
+        return value
+    return REFERENCE.sub(
+        lambda match: walking.named(match[1], by, dialog.answers, script),
+        shown(script.question(name), value, language),  # the label of a choice may name answers too
+    )
 
 
 def shown(question: Question, value: str, language: str | None) -> str:
     """An answer as people read it."""
-    if question.type == "date" and len(value) == 10:
+    if question.type in ("date", "today") and len(value) == 10:
         return f"{value[8:]}/{value[5:7]}/{value[:4]}"
     labels = {option.name: option.label for option in question.options}
     parts = value.split() if question.type in SEVERAL else [value]
@@ -115,7 +120,7 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
 
 def _heading(question: Question, dialog: Dialog, library: Library, language: str) -> str:
     label = words(question.label, dialog, library, language, question)
-    if question.instance and question.name.partition("#")[0].endswith(".title"):
+    if question.instance and question.base == f"{question.repeat}.title":
         return f"{label} · {question.instance.replace('#', '.')}"
     if not question.asked:
         value = "" if question.type == "note" else dialog.answers.get(question.name, "")
@@ -133,7 +138,9 @@ def _how(question: Question, dialog: Dialog, library: Library, language: str) ->
     if key:
         how = say(key, language, bounds(question))
     if value := dialog.answers.get(question.name, "") if question.default else "":
-        preset = say("preset", language, {"value": shown(question, value, language)})
+        whole = shown(question, value, language)
+        whole = words({"es": whole}, dialog, library, language, question)
+        preset = say("preset", language, {"value": whole})
         return f"{how} {preset}".strip()
     if not key or question.type in CHOSEN or walking.required(question, dialog, library):
         return how

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from dialogs import domains, logic, walking, wishes
+from dialogs import climbing, domains, logic, walking, wishes
 from dialogs.domains import NOW, Domains
 from dialogs.logic import Expression, Scope
 from dialogs.questions import Option, Question, Script
@@ -69,7 +69,29 @@ class Found:
 
 def to(question: Question, ground: Ground, first: Answers | None = None) -> Found:
     """Answers that lead to a question. `first` are tried before others."""
-    return through(question, _terms(question, ground), ground, first)
+    terms = _terms(question, ground)
+    found = through(question, terms, ground, first)
+    if found.answers is not None or found.impossible:
+        return found
+    made = _search(question, terms, ground)
+    return Found(_climbed(made, question, terms)) if made else found
+
+
+def _climbed(search: Search, question: Question, terms: Sequence[Expression]) -> Answers | None:
+    """Answers found step by step, where trying one after another took too long."""
+    far = climbing.measure(terms, search.ground.script)
+    reached = climbing.climb(
+        search.order,
+        lambda each: _worth_trying(each, search),
+        lambda each: search.ground.domains[each.base].values,
+        search.held,
+        lambda: far(search.scope),
+        Random(question.name),  # noqa: S311  # an order, not a secret
+    )
+    tests = (test for tests in search.tests for test in tests)
+    if reached and all(logic.truth(test.run(search.scope)) for test in tests):
+        return _answers(search)
+    return None
 
 
 def offering(question: Question, option: Option, ground: Ground) -> Found:

@@ -492,3 +492,35 @@ def test_a_range_says_by_which_step_it_goes(chat):
     assert "de 0.5 en 0.5" in talk.says("1.25")
     assert talk.says("1.5")
     assert talk.kept == {"q": "1.5"}
+
+
+def test_a_choice_whose_label_names_an_answer_is_said_with_it_everywhere(tmp_path):
+    form = """
+| survey |
+| | type | name | label | default |
+| | text | who | ¿Quién? | |
+| | select_one go | go | ¿Va? | yes |
+| | note | told | Dijiste: ${go} | |
+| choices |
+| | list_name | name | label |
+| | go | yes | ${who} va |
+| | go | no | No va |
+"""
+    (tmp_path / "f.md").write_text(form, encoding="utf-8")
+    read = script.read(tmp_path / "f.md")
+    talk = Chat(Library(lambda _form, _version: read))
+    talk.says("hola", "Ana")
+    assert "anotamos: Ana va." in talk.messages[-1]
+    assert talk.says("saltar") == "Dijiste: Ana va"
+
+
+def test_only_what_repeats_is_numbered(chat):
+    talk = chat(
+        PLAIN,
+        "begin_repeat | child | Hijo",
+        "begin_group | data | Datos",
+        "text | name | ¿Nombre?",
+        "end_group | | ",
+        "end_repeat | | ",
+    )
+    assert talk.messages[0].startswith("Hijo · 1\n\nDatos\n\n1 de 1 · ¿Nombre?")

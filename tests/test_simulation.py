@@ -329,3 +329,29 @@ def test_a_form_is_drawn_with_every_question():
     drawn = drawing.svg(read)
     assert all(question.name in drawn for question in read.questions)
     assert "<script" not in drawn
+
+
+def test_the_highest_score_of_many_questions_is_found_through_its_level(tmp_path):
+    asked = range(1, 11)
+    header = "type | name | label | calculation | relevant"
+    sums = " + ".join(f"${{p{at}}}" for at in asked)
+    level = "if(${total} = 30, 'all', if(${total} >= 25, 'high', 'low'))"
+    rows = (
+        *(f"select_one s | q{at} | Q{at}? | | | |" for at in asked),
+        *(f"calculate | p{at} | | number(${{q{at}}}) | |" for at in asked),
+        f"calculate | total | | {sums} | |",
+        f"calculate | level | | {level} | |",
+        "text | why | Why? | | not(${level} != 'all') |",
+        "text | how | How? | | ${level} = 'high' and ${q1} = '0' |",
+    )
+    lines = "".join(f"| | {row} |\n" for row in (header, *rows))
+    choices = "| choices |\n| | list_name | name | label |\n"
+    choices += "".join(f"| | s | {score} | {score} points |\n" for score in range(4))
+    (tmp_path / "f.md").write_text(f"| survey |\n{lines}{choices}", encoding="utf-8")
+    found = ways.ground(script.read(tmp_path / "f.md"))
+    why = ways.to(found.script.question("why"), found).answers
+    how = ways.to(found.script.question("how"), found).answers
+    assert why
+    assert how
+    assert sum(int(why[f"q{at}"]) for at in asked) == 30
+    assert how["q1"] == "0"
