@@ -132,7 +132,7 @@ def _tell(db: Connection, person: Person, told: Message, inbound: Inbound) -> No
     people.remember(db, person, person.talk, inbound.at)
     if told.text or inbound.callback:
         told = replace(told, callback=inbound.callback)
-        outbox.put(db, person.id, inbound.channel, told, due=inbound.at)
+        outbox.answer(db, person, told, inbound.at)
 
 
 def _placed(db: Connection, library: Library, inbound: Inbound) -> Inbound:
@@ -223,7 +223,7 @@ def _apply(db: Connection, person: Person, effect: Effect, inbound: Inbound) -> 
     at = inbound.at
     match effect:
         case Say(message):
-            outbox.put(db, person.id, inbound.channel, message, due=at)
+            outbox.answer(db, person, message, at)
         case Begin(dialog):
             way = ways.code(inbound)
             answers.begin(db, person, dialog, at, mode=inbound.channel, came_by=way)
@@ -293,7 +293,7 @@ def _keep_for_later(db: Connection, desk: Desk, inbound: Inbound, error: Excepti
     person = people.hear(db, inbound, desk.rng)
     if _record(db, inbound, person.id, "failed", logs.where(error)[:2000]):
         sorry = Message(say("sorry", person.language), callback=inbound.callback)
-        outbox.put(db, person.id, inbound.channel, sorry, due=inbound.at)
+        outbox.answer(db, person, sorry, inbound.at)
     return "failed"
 
 

@@ -6,11 +6,11 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -35,7 +35,8 @@ from dialogs.script import Script
 from dialogs.values import Media, Message
 from storage import answers, outbox, receipts, senders
 from storage.database import reading, writing
-from storage.outbox import Letter
+from storage.outbox import Hand, Letter
+from storage.senders import Slots
 
 log = structlog.get_logger()
 
@@ -130,6 +131,15 @@ class Pace:
         return 0.0
 
 
+@dataclass(slots=True, eq=False)
+class Line:
+    """The answers to one person that wait for the one on its way."""
+
+    person_id: int
+    waiting: deque[Ready]
+    broken: bool = False  # one did not go out: what comes after it goes back into the queue
+
+
 @dataclass(slots=True)
 class Post:
     """What delivery works with; its letters are sent in one event loop."""
@@ -147,6 +157,8 @@ class Post:
     loop: asyncio.AbstractEventLoop | None = None  # while this process delivers
     behind: bool = True  # whether answers may be queued that wait for one on its way
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    lines: dict[int, Line] = field(default_factory=dict)  # by person, while one is on its way
+    lining: threading.Lock = field(default_factory=threading.Lock)  # lines are joined in any thread
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
     handing: list[tuple[int, asyncio.Future[bool]]] = field(default_factory=list)
@@ -172,13 +184,14 @@ class Ready:
     template: Template | None = None
     moment: float = 0.0  # seconds since 1970; 0: at once
     cost: int = 1  # calls to the provider
+    after: Line | None = None  # what was on its way to the same person when it was leased
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
     """What one transaction found to do."""
 
-    ready: list[Ready]
+    works: list[Ready | Line]
     files: list[dict[str, object]]
     wait: timedelta
 
@@ -212,15 +225,75 @@ async def _round(post: Post, *, last: bool = False) -> timedelta:
     except Exception:
         log.exception("a round of the delivery failed")
         return IDLE
-    _begin(post, found.ready)
+    _begin(post, found.works)
     for file in found.files:
         _start(post, _fetch(post, file))
     return found.wait
 
 
-def _begin(post: Post, ready: Sequence[Ready]) -> None:
+def _begin(post: Post, works: Sequence[Ready | Line]) -> None:
+    for work in works:
+        _start(post, _answer(post, work) if isinstance(work, Line) else _call(post, work))
+
+
+def _lined_up(post: Post, ready: Sequence[Ready]) -> list[Ready | Line]:
+    """What begins now: invitations, and the answers to those whom none is on its way to."""
+    found: list[Ready | Line] = []
     for each in ready:
-        _start(post, _deliver(post, each), answer=each.letter.lane == outbox.REPLY)
+        if each.letter.lane != outbox.REPLY:
+            found.append(each)
+        elif line := _joined(post, each):
+            found.append(line)
+    return found
+
+
+def _joined(post: Post, ready: Ready) -> Line | None:
+    """The new line of an answer; None if it has joined one, or goes back into the queue."""
+    person_id = ready.letter.person_id
+    with post.lining:
+        if ready.after and ready.after.broken:
+            post.settled.append(_back(ready.letter))
+        elif line := post.lines.get(person_id):
+            line.waiting.append(ready)
+        else:
+            post.lines[person_id] = line = Line(person_id, deque((ready,)))
+            return line
+    return None
+
+
+async def _answer(post: Post, line: Line) -> None:
+    """What comes next, comes now; unless nothing waits: that an answer went out is written soon."""
+    unsent: Settle | None = None
+    while ready := _next(post, line):
+        unsent = await _deliver(post, ready)
+        line.broken = unsent is not None
+    if unsent:
+        post.settled += [_back(ready.letter) for ready in line.waiting]  # first: it may drop them
+        post.settled.append(unsent)
+    if post.behind or unsent:
+        post.bell.here()
+    else:
+        post.bell.soon(NOTING)
+
+
+def _next(post: Post, line: Line) -> Ready | None:
+    """The next answer; None closes the line, and nobody can join it in between."""
+    with post.lining:
+        if line.waiting and not line.broken:
+            return line.waiting.popleft()
+        del post.lines[line.person_id]
+    return None
+
+
+async def _call(post: Post, ready: Ready) -> None:
+    if unsent := await _deliver(post, ready):
+        post.settled.append(unsent)
+    post.bell.here()
+
+
+def _back(letter: Letter) -> Settle:
+    """Into the queue again, as if it had not been leased."""
+    return lambda db, _now: outbox.unsent(db, letter.id)
 
 
 @contextmanager
@@ -230,38 +303,84 @@ def along(post: Post) -> Iterator[Connection]:
     If this process delivers, the answers are leased in it, and go out as soon as it is written.
     """
     ready: list[Ready] = []
-    with (
-        post.turn,
-        _taking(post.taken if post.loop else deque()) as taken,
-        writing(post.engine) as db,
-    ):
-        yield db
-        if loop := post.loop:
-            ready = _answers(db, post, taken)
-    if loop and ready:
-        loop.call_soon_threadsafe(_begin, post, ready)
-    else:
+    with post.turn:
+        loop = post.loop
+        ahead = Ahead(dict(post.lines))  # before what was sent is noted: then nothing is missing
+        with _taking(post.taken if loop else deque()) as taken, writing(post.engine) as db:
+            hand = _hand(db, post, ahead)
+            if loop:
+                _written(db, post, taken)
+                outbox.at_hand(db, hand)
+            yield db
+            if hand.letters:
+                ready = _placed(db, post, ahead, hand.letters)
+        works = _lined_up(post, ready)
+    post.behind |= hand.behind
+    if loop and works:
+        loop.call_soon_threadsafe(_begin, post, works)
+    if hand.behind or not ready:
         post.bell.ring()
 
 
-def _answers(db: Connection, post: Post, taken: list[Taken]) -> list[Ready]:
-    """The answers that can go out at once. A fault here is not one of who wrote."""
-    now, ready = post.clock(), []
+@dataclass(slots=True)
+class Ahead:
+    """What a transaction knows of the way of its answers."""
+
+    lines: Mapping[int, Line]
+    slots: dict[str, Slots] = field(default_factory=dict)  # by channel
+
+
+def _written(db: Connection, post: Post, taken: list[Taken]) -> None:
+    """Write what was sent. A fault here is not one of who wrote."""
+    if not taken:
+        return
     try:
         with db.begin_nested():
             outbox.sent_many(db, taken)
-            for name in outbox.answering(db):
-                if name in post.channels:
-                    ready += _claim(db, post, name, now, IN_FLIGHT - len(post.running), calls=0)
-            post.behind = bool(outbox.answering(db))
     except OperationalError:
         raise
     except Exception:
-        log.exception("the answers could not be leased")
+        log.exception("what was sent could not be written")
         post.taken.extendleft(reversed(taken))
         taken.clear()
-        return []
-    return ready
+
+
+def _hand(db: Connection, post: Post, ahead: Ahead) -> Hand:
+    """What takes answers for this process, as long as there are slots for them, which it notes."""
+    now, room, slots = post.clock(), IN_FLIGHT - len(post.running), ahead.slots
+
+    def free(name: str) -> bool:
+        if name not in post.channels or len(hand.letters) >= room:
+            return False
+        if name not in post.rates:
+            return True
+        if name not in slots:
+            slots[name] = _slots(db, post, name, now, room)
+        return sum(each.channel == name for each in hand.letters) < slots[name].count
+
+    def near(person_id: int) -> bool:
+        told = any(each.person_id == person_id for each in hand.letters)
+        return told or person_id in ahead.lines
+
+    hand = Hand(now, post.number, free, near)
+    return hand
+
+
+def _placed(db: Connection, post: Post, ahead: Ahead, letters: Sequence[Letter]) -> list[Ready]:
+    """The letters, each in the slot that is its own from now on."""
+    found: list[Ready] = []
+    used = dict.fromkeys(ahead.slots, 0)
+    for letter in letters:
+        assert letter.message is not None
+        ready = Ready(letter, letter.message, cost=letter.message.sends)
+        ready = replace(ready, after=ahead.lines.get(letter.person_id))
+        if (name := letter.channel) in used:
+            ready = replace(ready, moment=ahead.slots[name].at(used[name]))
+            used[name] += ready.cost
+        found.append(ready)
+    for name, count in used.items():
+        _take(db, post, name, ahead.slots[name], count, replied=count > 0)
+    return found
 
 
 @contextmanager
@@ -279,25 +398,26 @@ def _write_and_claim(post: Post, *, last: bool) -> Round:
     """One transaction: what became of the last letters, and the lease of the next."""
     now = post.clock()
     ready: list[Ready] = []
-    with (
-        post.turn,
-        _taking(post.taken) as taken,
-        _taking(post.settled, OperationalError) as settled,
-        writing(post.engine, hurried=False) as db,  # before a call goes out, it is (hand_over)
-    ):
-        outbox.sent_many(db, taken)
-        for settle in settled:
-            settle(db, now)
-        room = 0 if last else IN_FLIGHT - len(post.running)
-        for name in post.channels:
-            ready += _claim(db, post, name, now, room - len(ready))
-        files = answers.waiting_media(db, now) if room > len(ready) else []
-        for file in files:  # so that the next round does not take it again
-            answers.postpone_media(db, file["id"], now, outbox.LEASE, "being fetched")
-        due = outbox.next_due(db, tuple(post.channels))
-        post.behind = due is not None
+    with post.turn:
+        with (
+            _taking(post.taken) as taken,
+            _taking(post.settled, OperationalError) as settled,
+            writing(post.engine, hurried=False) as db,  # before a call goes out, it is (hand_over)
+        ):
+            outbox.sent_many(db, taken)
+            for settle in settled:
+                settle(db, now)
+            room = 0 if last else IN_FLIGHT - len(post.running)
+            for name in post.channels:
+                ready += _claim(db, post, name, now, room - len(ready))
+            files = answers.waiting_media(db, now) if room > len(ready) else []
+            for file in files:  # so that the next round does not take it again
+                answers.postpone_media(db, file["id"], now, outbox.LEASE, "being fetched")
+            due = outbox.next_due(db, tuple(post.channels))
+            post.behind = due is not None
+        works = _lined_up(post, ready)
     wait = _until(due, now) if room > len(ready) else IDLE
-    return Round(ready, files, SOON if ready else wait)
+    return Round(works, files, SOON if ready else wait)
 
 
 def _until(due: datetime | None, now: datetime) -> timedelta:
@@ -314,15 +434,10 @@ def _claim(
     if room <= 0:
         return []
     calls, quiet = room if calls is None else calls, timing.quiet(now)
-    rate = post.rates.get(name)
-    if rate is None:
+    if name not in post.rates:
         letters = outbox.claim(db, (name,), now, room, calls, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
-    post.paces.setdefault(name, Pace())
-    alone = post.shared.get(name, 0.0) <= now.timestamp()
-    slots = senders.free(db, name, now, rate, room, late=senders.JITTER if alone else 0.0)
-    if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
-        post.shared[name] = now.timestamp() + SHARED
+    slots = _slots(db, post, name, now, room)
     if slots.count <= 0:
         return []
     if slots.writing:
@@ -334,9 +449,24 @@ def _claim(
             found.append(replace(ready, moment=slots.at(used)))
             used += ready.cost
     replied = any(letter.lane == outbox.REPLY for letter in letters)
+    _take(db, post, name, slots, used, replied=replied)
+    return found
+
+
+def _slots(db: Connection, post: Post, name: str, now: datetime, wanted: int) -> Slots:
+    """The slots that may be taken on a channel with a rate, and whether others take some too."""
+    post.paces.setdefault(name, Pace())
+    alone = post.shared.get(name, 0.0) <= now.timestamp()
+    late = senders.JITTER if alone else 0.0
+    slots = senders.free(db, name, now, post.rates[name], wanted, late=late)
+    if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
+        post.shared[name] = now.timestamp() + SHARED
+    return slots
+
+
+def _take(db: Connection, post: Post, name: str, slots: Slots, used: int, *, replied: bool) -> None:
     senders.take(db, name, slots, used, replied=replied)
     post.mine[name] = slots.at(used) if used else slots.taken
-    return found
 
 
 def _share(post: Post, name: str, slots: int) -> int:
@@ -367,57 +497,53 @@ def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:
     return Ready(letter, Message(""), template)
 
 
-def _start(post: Post, work: Awaitable[None], *, answer: bool = False) -> None:
-    task = asyncio.ensure_future(_finish(post, work, answer=answer))
+def _start(post: Post, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
     post.running.add(task)
     task.add_done_callback(post.running.discard)
 
 
-async def _finish(post: Post, work: Awaitable[None], *, answer: bool) -> None:
-    """What comes next, comes now; unless nothing waits: that an answer went out is written soon."""
-    await work
-    if answer and not post.behind:
-        post.bell.soon(NOTING)
-    else:
-        post.bell.here()
+async def _deliver(post: Post, ready: Ready) -> Settle | None:
+    """Send one letter in its turn, and note that; or what is to be written if it was not sent."""
+    letter = ready.letter
+    noting = post.flights if letter.invitation_id else None
+    try:
+        if kept := await _kept(post, ready):
+            return kept
+        provider_id = await _send(post, ready)
+    except SendError as error:
+        if noting and not error.perhaps:
+            noting.kept(letter.id)
+        return _unsent(post, letter, error)
+    except Exception as error:
+        log.exception("a fault of ours in sending", channel=letter.channel)
+        return _unsent(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
+    if noting:
+        (noting.asked if ready.template else noting.taken)(letter.id, provider_id)
+    _noted(post, ready, provider_id)
+    return None
 
 
-async def _deliver(post: Post, ready: Ready) -> None:
-    """Send one letter in its turn, and note what is to be written of it."""
+async def _kept(post: Post, ready: Ready) -> Settle | None:
+    """Wait for the letter's turn; what is to be written if it may not go out after all."""
     letter = ready.letter
     if letter.invitation_id:
         await _sleep_until(post, ready.moment - HANDING)
         if not await _handed_over(post, letter):
-            return  # somebody else has it by now
+            return lambda _db, _now: None  # somebody else has it by now
     if ready.moment:
         await _sleep_until(post, ready.moment)
         if _too_late(post, ready):
-            post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
-            return
+            return _back(letter)
         pace, rate = post.paces[letter.channel], post.rates[letter.channel]
         async with pace.queue:
             while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
                 await asyncio.sleep(wait)
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
-        post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
-        return
-    noting = post.flights if letter.invitation_id else None
-    if noting and not noting.begun(letter.id):
-        post.settled.append(lambda db, _now: outbox.unsent(db, letter.id))
-        return
-    try:
-        provider_id = await _send(post, ready)
-    except SendError as error:
-        if noting and not error.perhaps:
-            noting.kept(letter.id)
-        _note(post, letter, error)
-    except Exception as error:
-        log.exception("a fault of ours in sending", channel=letter.channel)
-        _note(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
-    else:
-        if noting:
-            (noting.asked if ready.template else noting.taken)(letter.id, provider_id)
-        _noted(post, ready, provider_id)
+        return _back(letter)
+    if letter.invitation_id and post.flights and not post.flights.begun(letter.id):
+        return _back(letter)
+    return None
 
 
 def _too_late(post: Post, ready: Ready) -> bool:
@@ -475,14 +601,14 @@ def _noted(post: Post, ready: Ready, provider_id: str) -> None:
     post.settled.append(lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked))
 
 
-def _note(post: Post, letter: Letter, error: SendError) -> None:
+def _unsent(post: Post, letter: Letter, error: SendError) -> Settle:
     """What is written of a letter that did not go out; a sender told to wait stops at once."""
     log.info("not sent", channel=letter.channel, reason=error.reason, code=error.code)
     if isinstance(error, Broken) or (isinstance(error, TryLater) and error.everybody):
         wait = _wait_after(error, letter)
         until = _seconds(post) + wait.total_seconds()
         post.waits[letter.channel] = max(until, post.waits.get(letter.channel, 0.0))
-    post.settled.append(lambda db, now: outcomes.unsent(db, letter, error, now))
+    return lambda db, now: outcomes.unsent(db, letter, error, now)
 
 
 def _wait_after(error: SendError, letter: Letter) -> timedelta:
@@ -504,6 +630,7 @@ async def _sleep_until(post: Post, moment: float) -> None:
 async def _fetch(post: Post, file: dict[str, object]) -> None:
     settle = await _fetched(post, file)  # first: the list is another one after each round
     post.settled.append(settle)
+    post.bell.here()
 
 
 async def _fetched(post: Post, file: dict[str, object]) -> Settle:

@@ -37,9 +37,9 @@ class DatabaseError(RuntimeError):
 
 def connect(url: str, sealed_with: Vault, *, pool_size: int = 10) -> Engine:
     """An engine whose connections carry the vault. PostgreSQL is taken by psycopg 3."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"pool_use_lifo": True}  # what a connection has read stays at hand
     if not url.startswith("sqlite"):
-        options = {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
+        options |= {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
         options["connect_args"] = UNREACHABLE
     carried = {"vault": sealed_with, "turn": threading.Lock()}
     engine = create_engine(url, execution_options=carried, hide_parameters=True, **options)

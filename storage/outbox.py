@@ -7,8 +7,8 @@ what follows, failed, uncertain, held (until the person writes), missed (too lat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    Integer,
     Row,
     String,
     and_,
@@ -38,6 +39,7 @@ from sqlalchemy import (
 from dialogs.values import Message, message_from_json, message_to_json
 from storage import schema, wishes
 from storage.database import vault_of
+from storage.people import Person
 from storage.schema import Moment, among
 
 log = structlog.get_logger()
@@ -79,23 +81,101 @@ class Letter:
     asked_at: datetime | None = None
 
 
-PUT = insert(outbox).inline()  # built once: building a statement costs as much as running it
+# into the queue
+
+
+@dataclass(slots=True)
+class Hand:
+    """Who sends the answers of a transaction as soon as it is written: they are leased as they are
+    queued, and need not be read back."""
+
+    now: datetime
+    by: int | None  # whose lease it is (storage.meeting)
+    free: Callable[[str], bool]  # whether one more may go out on this channel
+    near: Callable[[int], bool]  # whether it has what this person was told last, and keeps order
+    letters: list[Letter] = field(default_factory=list)
+    behind: bool = False  # whether something was queued that was not leased
+
+
+def at_hand(db: Connection, hand: Hand) -> None:
+    """From now on the answers of this transaction are for this one to send."""
+    db.execution_options(hand=hand)
 
 
 def put(
     db: Connection, person_id: int, channel: str, message: Message, due: datetime, lane: int = REPLY
 ) -> None:
     """Queue a message to a person."""
+    hand: Hand | None = db.get_execution_options().get("hand")
+    if hand:
+        hand.behind = True
+    row = _row(db, person_id, channel, message, due)
+    db.execute(PUT, {**row, "lane": lane, "state": "queued"})
+
+
+def answer(db: Connection, person: Person, message: Message, at: datetime) -> None:
+    """Queue what answers a person who is writing; leased, if there is a hand for it and nothing
+    that was said before waits elsewhere."""
+    hand: Hand | None = db.get_execution_options().get("hand")
+    if hand is None or not hand.free(person.channel):
+        put(db, person.id, person.channel, message, at)
+        return
+    row = _row(db, person.id, person.channel, message, at)
+    mine = hand.by if hand.near(person.id) else None
+    lease = {"now": hand.now, "until": hand.now + LEASE, "by": hand.by, "mine": mine}
+    id_, state = db.execute(PUT_AND_LEASE, {**row, **lease}).one()
+    if state == "queued":
+        hand.behind = True
+        return
+    known = (id_, person.id, person.channel, REPLY, person.address, message, 1, at)
+    hand.letters.append(Letter(*known, language=person.language, attempted_at=hand.now))
+
+
+def _row(
+    db: Connection, person_id: int, channel: str, message: Message, due: datetime
+) -> dict[str, Any]:
     content = json.dumps(message_to_json(message), separators=(",", ":"))
-    row = {
-        "person_id": person_id,
-        "channel": channel,
-        "lane": lane,
-        "message": vault_of(db).hide("outbox.message", content),
-        "state": "queued",
-        "due": due,
-    }
-    db.execute(PUT, row)
+    hidden = vault_of(db).hide("outbox.message", content)
+    return {"person_id": person_id, "channel": channel, "message": hidden, "due": due}
+
+
+# Statements are built once: building one costs as much as running it.
+PUT = insert(outbox).inline()
+_waits = select(
+    exists()
+    .where(
+        outbox.c.person_id == bindparam("person_id"),
+        outbox.c.lane == literal_column(str(REPLY)),
+        or_(
+            outbox.c.state == "queued",
+            and_(
+                outbox.c.state == "leased",
+                outbox.c.leased_by.is_distinct_from(bindparam("mine", type_=Integer())),
+            ),
+        ),
+    )
+    .label("waits")
+).subquery()
+_if_leased: dict[str, Any] = {
+    "leased_until": bindparam("until", type_=Moment()),
+    "leased_by": bindparam("by", type_=Integer()),
+    "attempted_at": bindparam("now", type_=Moment()),
+}
+_put: dict[str, Any] = {
+    **{
+        name: bindparam(name, type_=outbox.c[name].type)
+        for name in ("person_id", "channel", "message", "due")
+    },
+    "lane": literal_column(str(REPLY)),
+    "state": case((_waits.c.waits, "queued"), else_="leased"),
+    "attempts": case((_waits.c.waits, 0), else_=1),
+    **{name: case((_waits.c.waits, None), else_=value) for name, value in _if_leased.items()},
+}
+PUT_AND_LEASE = (
+    insert(outbox)
+    .from_select(list(_put), select(*_put.values()).select_from(_waits))
+    .returning(outbox.c.id, outbox.c.state)
+)
 
 
 # out of the queue
@@ -431,22 +511,6 @@ def recover(db: Connection, now: datetime, *, all_: bool = False, of: Sequence[i
     lost = lost.values(state="uncertain", leased_until=None, due=now, reason=DIED)
     again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
     return again_ + db.execute(lost).rowcount + db.execute(again).rowcount
-
-
-def answering(db: Connection) -> Sequence[str]:
-    """The channels on which replies are queued."""
-    return db.scalars(ANSWERING).all()
-
-
-_some = (
-    select(outbox.c.channel)
-    .where(
-        outbox.c.state == literal_column("'queued'"), outbox.c.lane == literal_column(str(REPLY))
-    )
-    .limit(64)  # a long queue is seen to by the rounds of the delivery
-    .subquery()
-)
-ANSWERING = select(_some.c.channel).distinct()
 
 
 def next_due(db: Connection, channels: Sequence[str]) -> datetime | None:

@@ -104,6 +104,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
     person = replace(_person(db, found), called=found.called)
     if person.address != inbound.address:
         _move(db, person.id, inbound.address)
+        person = replace(person, address=inbound.address)
     return person
 
 

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import Connection, delete, insert, select
 
 from bot import conversation, telegram, wiring
 from storage import schema
@@ -89,16 +90,18 @@ def test_what_was_stored_before_a_crash_goes_out_after_it(
 ) -> None:
     with live(tmp_path, database_url) as world:
         world.says("ana", "hola")
-        world.telegram.latency = timedelta(seconds=1)
         update = world.update("ana", "es")
         parts = world.parts
         inbound = telegram.read(update, world.clock())
         assert inbound is not None
-        conversation.receive(parts.desk, inbound)  # stored, and the bell is never rung
-        with writing(parts.engine) as db:  # the process died with the letter in its hands
-            db.execute(text("UPDATE outbox SET state='leased' WHERE state='queued'"))
-            db.execute(schema.outbox.update().values(leased_until=world.clock()))
-        world.telegram.latency = timedelta(0)
+        own = wiring.desk(parts.engine, parts.settings, Random(1))
+
+        def leased(db: Connection) -> None:  # and the process died with the letters in its hands
+            waiting = schema.outbox.c.state == "queued"
+            lease = {"state": "leased", "leased_until": world.clock()}
+            db.execute(schema.outbox.update().where(waiting).values(lease))
+
+        conversation.receive(own, inbound, leased)
         world.clock.advance(timedelta(seconds=1))
         world.settle()
         assert "¿Aceptas participar?" in world.told("ana")[-1]
@@ -172,6 +175,34 @@ def arrives(world: World, until: Callable[[], bool]) -> None:
         world.parts.bell.ring()
         threading.Event().wait(0.05)
     raise AssertionError(f"it did not arrive: {world.states()}")
+
+
+def test_what_is_said_while_an_answer_is_on_its_way_is_answered_after_it(world: World) -> None:
+    world.says("ana", "hola")
+    world.telegram.latency = timedelta(milliseconds=200)
+    for word in ("es", "si", "3"):  # the answers to them line up behind the first
+        world.bring("ana", world.update("ana", word))
+    assert world.states() == {"sent": 1, "leased": 4}  # leased as they were queued
+    world.settle()
+    assert _in_order(world)
+
+
+def test_when_an_answer_must_wait_those_after_it_do_not_overtake_it(world: World) -> None:
+    world.says("ana", "hola")
+    world.telegram.fail(provider.too_many(1), method="sendMessage")
+    world.telegram.latency = timedelta(milliseconds=100)
+    for word in ("es", "si"):
+        world.bring("ana", world.update("ana", word))
+    arrives(world, lambda: world.states() == {"sent": 4})
+    assert _in_order(world)
+
+
+def _in_order(world: World) -> bool:
+    """Whether what was queued for the person came as it was queued."""
+    with reading(world.parts.engine) as db:
+        box = schema.outbox
+        ids = db.scalars(select(box.c.provider_id).order_by(box.c.id)).all()
+    return [int(each or 0) for each in ids] == sorted(int(each or 0) for each in ids)
 
 
 def test_who_has_blocked_us_is_told_nothing_more(world: World) -> None:
