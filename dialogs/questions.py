@@ -95,7 +95,7 @@ class Question:
         """Whether "3 de 12" counts it: what is asked before the consultation proper is not."""
         if not self.asked or self.role in ("language", REPEAT_ROLE):
             return False
-        return not self.role.startswith(("consent", "rsvp"))
+        return not self.role.startswith(("consent", "spoken_consent", "rsvp"))
 
     @property
     def open(self) -> bool:

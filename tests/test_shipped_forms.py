@@ -87,3 +87,27 @@ def test_a_folio_without_an_answer_yet_is_told_so() -> None:
     said = chat.says("hola", "es", "si", "sí", "K7M-42P")
     assert "Todavía no está escrita la respuesta a ese folio" in "\n".join(chat.messages)
     assert "¿Sobre qué compromiso" in said
+
+
+def test_a_group_votes_on_its_problems_and_one_person_is_asked_less() -> None:
+    chat = walked("comunidades")
+    chat.says("hola", "es", "sí", "sin grabación", "Un grupo", "12", "7", "4", "Español", "Muna")
+    chat.says(
+        "Centro", "sí", "La cancha", "agua", "No llega", "todos", "sí", "salud", "No hay doctor"
+    )
+    assert chat.says("todos") == "¿Hay otro problema importante? Caben tres."
+    assert "lo más importante es: Agua?" in chat.says("no")
+    assert "Salud?" in chat.says("9")
+    assert "¿Cuál va primero" in chat.says("3")
+    assert {"votos#1": "9", "votos#2": "3", "localidad": "Centro"}.items() <= chat.kept.items()
+    alone = walked("comunidades")
+    alone.says("hola", "es", "sí", "sin grabación", "Una persona", "Español", "Muna")
+    assert "¿Qué funciona bien" in alone.says("saltar")  # no place of meeting, no authority
+
+
+def test_an_institution_is_named_and_asked_fifteen_questions_at_most() -> None:
+    chat = walked("ayuntamientos")
+    clave = script.read(FORMS / "ayuntamientos.md").tables["instituciones"][0]["clave"]
+    chat.says("hola", "sí", clave.lower())
+    assert "Contesta por: " in "\n".join(chat.messages)
+    assert "2 de 1" in chat.messages[-1]
