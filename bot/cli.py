@@ -17,7 +17,7 @@ import click
 
 from bot import demo as samples
 from bot import poll as polling
-from bot import rotating, serving, stores, terminal, wiring
+from bot import rotating, serving, stores, terminal, tracing, wiring
 from bot import settings as settings_module
 from bot.cli_census import census
 from bot.cli_data import export, person, report
@@ -115,6 +115,7 @@ def _run(*, worker: bool) -> None:
     _check_port(settings)
     _check_channels(settings)
     stores.of(settings)
+    tracing.check(os.environ)
     wiring.open_database(settings).dispose()
     click.echo(f"url: {settings.address}")
     _become_the_server(settings, worker=worker)

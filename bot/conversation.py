@@ -13,7 +13,19 @@ import structlog
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.exc import OperationalError
 
-from bot import captures, institutions, invitations, logs, outcomes, rights, rsvp, timing, ways
+from bot import (
+    captures,
+    institutions,
+    invitations,
+    logs,
+    outcomes,
+    rights,
+    rsvp,
+    timing,
+    tracing,
+    ways,
+)
+from bot.tracing import Spans
 from dialogs import engine as dialog_engine
 from dialogs import stopping
 from dialogs.asking import Library
@@ -58,6 +70,7 @@ class Desk:
     front: Callable[[], tuple[str, int]]  # the questionnaire that begins for a newcomer
     rng: Random
     together: Together
+    spans: Spans = tracing.OFF
 
 
 def receive(
@@ -76,7 +89,8 @@ def receive(
         return outcome
 
     try:
-        return desk.together.write(take, inbound.identity)
+        with desk.spans.heard(inbound):
+            return desk.together.write(take, inbound.identity)
     except OperationalError:
         raise
     except Exception as error:

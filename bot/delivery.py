@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from bot import flights, invitations, outcomes, timing, voices
+from bot import flights, invitations, outcomes, timing, tracing, voices
 from bot.channel import (
     Broken,
     Channel,
@@ -30,6 +30,7 @@ from bot.channel import (
 from bot.flights import Flights
 from bot.invitations import Template
 from bot.stores import Store
+from bot.tracing import Spans
 from dialogs.asking import Library
 from dialogs.script import Script
 from dialogs.values import Media, Message
@@ -166,6 +167,7 @@ class Post:
     shared: dict[str, float] = field(default_factory=dict)  # until when others are likely to send
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
+    spans: Spans = tracing.OFF
     flights: Flights | None = None  # notes for whoever comes after a kill
     number: int | None = None  # whose leases these are (storage.meeting)
     beat: float | None = None  # of time.monotonic(): the last round; None: nobody delivers here
@@ -586,10 +588,11 @@ def _hand_over(post: Post, ids: Sequence[int]) -> set[int]:
 
 async def _send(post: Post, ready: Ready) -> str:
     channel = post.channels[ready.letter.channel]
-    if ready.template and isinstance(channel, Windowed):
-        sid, variables = ready.template
-        return await channel.ask(ready.letter.address, sid, variables)
-    return await channel.send(ready.letter.address, ready.message)
+    with post.spans.sent(ready.letter):
+        if ready.template and isinstance(channel, Windowed):
+            sid, variables = ready.template
+            return await channel.ask(ready.letter.address, sid, variables)
+        return await channel.send(ready.letter.address, ready.message)
 
 
 def _noted(post: Post, ready: Ready, provider_id: str) -> None:

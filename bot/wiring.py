@@ -19,7 +19,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, flights, forum_words, invitations, stores, words
+from bot import delivery, erasure, flights, forum_words, invitations, stores, tracing, words
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -77,6 +77,7 @@ def build(
     media = stores.of(settings)
     erasure.enforce(engine, settings.data, media, clock())
     bell = Bell(meeting.Knocker(engine).knock) if shared else Bell()
+    spans = tracing.of(os.environ, vault(*keys(settings)))
     post = Post(
         engine=engine,
         channels=_channels(settings, engine) if channels is None else channels,
@@ -87,10 +88,11 @@ def build(
         library=library(engine, settings),
         words=invitations.Words(settings.whatsapp_template),
         flights=Flights(settings.data / "flights"),
+        spans=spans,
     )
     words.take(engine)
     together = Together(lambda: delivery.along(post))
-    desk = Desk(engine, post.library, front(engine), rng or SystemRandom(), together)
+    desk = Desk(engine, post.library, front(engine), rng or SystemRandom(), together, spans)
     return Parts(settings, engine, desk, post, bell, clock)
 
 
@@ -316,9 +318,12 @@ def _scheduler(parts: Parts, place: meeting.Place) -> AsyncIOScheduler:
 
 
 def _if_ticking(job: Job, place: meeting.Place) -> Callable[[Parts], Awaitable[None]]:
+    name = job.__name__.removeprefix("_")
+
     async def tick(parts: Parts) -> None:
         if place.ticking:
-            await job(parts, place)
+            with parts.post.spans.round(name):
+                await job(parts, place)
 
     return tick
 
