@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -52,6 +53,7 @@ class Pool:
         self.answer = answer
         self.resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._ahead: AbstractResolver | None = None  # behind a proxy, which finds names itself
 
     async def ask(
         self,
@@ -69,7 +71,9 @@ class Pool:
         answer has more bytes than `largest`. No URL stands in these errors: it holds a token.
         """
         limits = self._limits(answer or self.answer)
-        call = self._open(url).request(
+        session = self._open(url)
+        await self._look_ahead(url)
+        call = session.request(
             method, url, data=data, headers=headers, allow_redirects=False, timeout=limits
         )
         try:
@@ -86,14 +90,25 @@ class Pool:
 
     def _open(self, url: str) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            proxy = _proxy(url)  # which finds the names itself: then its rules hold
-            names = self.resolver() if self.resolver and not proxy else None
+            proxy = _proxy(url)
+            names = self.resolver() if self.resolver else None
+            if proxy:
+                names, self._ahead = None, names
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, resolver=names),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 proxy=proxy,
             )
         return self._session
+
+    async def _look_ahead(self, url: str) -> None:
+        """Behind a proxy: raises Refused if we, too, find this name in a network of ours.
+
+        A name that only the proxy finds is left to its rules.
+        """
+        if self._ahead is not None:
+            with suppress(OSError):
+                await self._ahead.resolve(urlsplit(url).hostname or "")
 
     def _limits(self, answer: timedelta) -> aiohttp.ClientTimeout:
         connect = self.connect.total_seconds()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 
+if __name__ in ("__main__", "__mp_main__"):  # this process and its child are a server alone
+    for needless in ("rich", "pygments"):  # 6 MB that structlog and httpx load if they can
+        sys.modules[needless] = None  # type: ignore[assignment]
+
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 THREADS = 8  # a thread waits while another one's transaction is written
+
+PATIENCE = 60  # seconds for a child that was told to end; then it is stuck, and is killed
 
 
 def serve(host: str, port: int) -> None:
@@ -21,6 +27,7 @@ def serve(host: str, port: int) -> None:
         address=host,
         port=port,
         workers=1,
+        workers_kill_timeout=PATIENCE,
         blocking_threads=THREADS,
         respawn_failed_workers=True,
         log_level=LogLevels.error,

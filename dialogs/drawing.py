@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-
-from rich.text import Text as Line
-from rich.tree import Tree
+from typing import TYPE_CHECKING
 
 from dialogs.questions import CHOSEN, Question, Script
 from dialogs.values import in_language
+
+if TYPE_CHECKING:  # else where it is used: a server draws SVG alone, and spares 5 MB
+    from rich.tree import Tree
 
 WIDTH, ROW, TOP, INDENT = 920, 46, 40, 26  # of the drawing, in its own units
 WORDS = 92  # letters of a label that fit
@@ -24,6 +25,9 @@ COLOURS = {  # fill, by what a row is
 
 def tree(script: Script, language: str = "es") -> Tree:
     """The questions in order; a condition is said once, where it begins."""
+    from rich.text import Text as Line
+    from rich.tree import Tree
+
     root = Tree(f"[bold]{script.name}[/] · {in_language(script.title, 'es')}")
     stack: list[tuple[tuple[str, ...], Tree]] = [((), root)]
     for question in script.questions:
@@ -44,6 +48,8 @@ def _conditions(question: Question, script: Script) -> tuple[str, ...]:
 
 
 def _leaf(tree: Tree, question: Question, language: str) -> None:
+    from rich.text import Text as Line
+
     line = Line.assemble((question.name, "bold"), "  ", (question.type, "cyan"), "  ")
     line.append(_label(question, language))
     for mark in _marks(question):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
 from storage import schema
 from storage.vault import Vault
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 UPGRADE = 6_714_000  # the key of the advisory lock under which tables are changed
 BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
@@ -111,26 +110,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield db
 
 
-def _config(engine: Engine) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["engine"] = engine
-    return config
-
-
-def _scripts(engine: Engine) -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(engine))
-
-
-def _known(engine: Engine) -> set[str]:
-    return {script.revision for script in _scripts(engine).walk_revisions()}
+def known() -> list[str]:
+    """Every migration of this program, oldest first, without what runs them."""
+    files = sorted(MIGRATIONS.glob("versions/[0-9]*.py"))
+    return [REVISION.findall(file.read_text(encoding="utf-8"))[0] for file in files]
 
 
 def version(engine: Engine) -> tuple[str | None, str]:
     """The database's migration, and the newest one."""
-    newest = _scripts(engine).get_current_head()
+    have = None
     with reading(engine) as db:
-        return MigrationContext.configure(db).get_current_revision(), newest or ""
+        if inspect(db).has_table("alembic_version"):
+            have = db.scalar(text("SELECT version_num FROM alembic_version"))
+    return have, known()[-1]
 
 
 def upgrade(engine: Engine) -> None:
@@ -138,10 +130,16 @@ def upgrade(engine: Engine) -> None:
 
     Tables that are ahead of this program stay as they are.
     """
+    from alembic import command  # here: 7 MB of which a server has no use
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
     with one_at_a_time(engine):
         have, _ = version(engine)
-        if have is None or have in _known(engine):
-            command.upgrade(_config(engine), "head")
+        if have is None or have in known():
+            command.upgrade(config, "head")
 
 
 @contextmanager
@@ -171,15 +169,15 @@ def check(engine: Engine) -> None:
     not: so machines can be brought up to date one after the other, the database first.
     """
     have, need = version(engine)
-    known = _known(engine)
-    if (have in known and have != need) or have is None:
+    ours = known()
+    if (have in ours and have != need) or have is None:
         raise DatabaseError(
             f"The database is at migration {have or 'none'}, this program needs {need}. "
             "Make a copy of it, then run: consulta db upgrade"
         )
     with writing(engine) as db:
         since = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == BREAKING))
-        if since is not None and since not in known:
+        if since is not None and since not in ours:
             raise DatabaseError(
                 f"The database is at migration {have}, which this program is too old for. "
                 "Install the version that brought it there, or a newer one."

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from storage import database
 from tests import databases
 
 
@@ -70,3 +73,10 @@ def test_nothing_is_left_behind():
         folder = running.folder
         assert Path(folder).exists()
     assert not Path(folder).exists()
+
+
+def test_migrations_are_known_in_their_order_without_what_runs_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    assert database.known() == [script.revision for script in scripts][::-1]

@@ -136,3 +136,29 @@ def test_the_systems_own_names_are_looked_at_too(name: str) -> None:
 
     with pytest.raises(Refused):
         asyncio.run(found())
+
+
+@pytest.mark.parametrize(("leads", "refused"), [("10.0.0.8", True), ("93.184.215.14", False)])
+def test_behind_a_proxy_a_name_is_looked_up_here_first(
+    leads: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy is a port at which nobody listens: nothing else may be asked."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{nobody()}")
+    names = Names(leads)
+    pool = Pool(SOON, SOON, lambda: Outward(names))
+
+    async def ask() -> None:
+        try:
+            await pool.ask("GET", "https://files.example/a.ogg")
+        finally:
+            await pool.close()
+
+    with pytest.raises(Refused if refused else TryLater):
+        asyncio.run(ask())
+    assert names.asked == ["files.example"]
+
+
+def nobody() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -236,3 +236,47 @@ def test_the_webhook_is_set_with_its_secret_and_the_bot_introduced(
     known = environment(tmp_path, telegram, CONSULTA_PUBLIC_URL="http://consulta.example.mx")
     code, _, errors = run("telegram", "set-webhook", **known)
     assert (code, "https://" in errors) == (2, True)
+
+
+def test_a_server_holds_nothing_that_it_has_no_use_for(tmp_path: Path) -> None:
+    """Memory: migrations and the terminal's tables are for commands."""
+    known = environment(tmp_path)
+    assert CliRunner().invoke(main, ["db", "upgrade"], env=known).exit_code == 0
+    code = (
+        "import runpy, sys\n"
+        "runpy.run_module('bot.serving', run_name='__mp_main__')\n"  # as a server's child does
+        "import webhooks\n"
+        "webhooks.create_app()\n"
+        "print(*{name.split('.')[0] for name, module in sys.modules.items() if module})"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=known, capture_output=True, text=True, check=True)
+    needless = {"alembic", "mako", "rich", "pygments", "xlsxwriter", "pyxform", "fsspec"}
+    assert needless & set(ran.stdout.split()) == set()
+
+
+def test_a_child_that_is_stuck_is_ended_with_its_server(tmp_path: Path) -> None:
+    port, known = free_port(), environment(tmp_path)
+    assert CliRunner().invoke(main, ["db", "upgrade"], env=known).exit_code == 0
+    code = f"from bot import serving; serving.PATIENCE = 1; serving.serve('127.0.0.1', {port})"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=known, start_new_session=True
+    ) as server:
+        wait_until(lambda: answers(port))
+        [child] = children(server.pid)
+        os.kill(child, signal.SIGSTOP)
+        server.terminate()
+        server.wait(timeout=PATIENCE)
+        assert not Path(f"/proc/{child}").exists()
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in found for child in path.read_text().split()]
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 3 * PATIENCE
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.05)
