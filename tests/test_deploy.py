@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bot import serving
 from bot.cli import main
 from tests import databases
 from tests.databases import Postgres
@@ -117,3 +119,33 @@ def test_from_sqlite_to_postgresql_by_one_command(tmp_path: Path, pg: Postgres) 
             assert world.rows("ana") == before
             assert world.says("ana", "no") != []
             assert world.says("beto", "3") != []
+
+
+OFFICE = (ROOT / "docs" / "small-office.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy is not installed")
+@pytest.mark.parametrize("file", ["Caddyfile", "small-office.md"])
+def test_caddy_takes_its_file(file: str, tmp_path: Path) -> None:
+    shown = OFFICE.partition("reload caddy`:\n   ```\n")[2].partition("   ```")[0]
+    text = (DEPLOY / file).read_text() if file == "Caddyfile" else shown
+    (tmp_path / "Caddyfile").write_text(text)
+    command = ["caddy", "validate", "--adapter", "caddyfile", "--config"]
+    known = {**os.environ, "DOMAIN": "consulta.example.mx", "HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [*command, str(tmp_path / "Caddyfile")], env=known, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_no_image_holds_data_or_keys() -> None:
+    left_out = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    assert {".git", "data", "deploy/.env"} <= set(left_out)
+
+
+def test_whoever_ends_a_server_waits_longer_than_the_server_for_its_child() -> None:
+    units = [path.read_text() for path in DEPLOY.glob("systemd/*.service")]
+    waits = [int(re.findall(r"TimeoutStopSec=(\d+)", unit)[0]) for unit in units]
+    compose = (DEPLOY / "compose.yaml").read_text()
+    waits.append(int(re.findall(r"stop_grace_period: (\d+)s", compose)[0]))
+    assert min(waits) > serving.PATIENCE
