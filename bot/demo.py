@@ -83,7 +83,7 @@ def open_account(parts: Parts, password: str) -> None:
     now = parts.clock()
     with writing(parts.engine) as db:
         organizers.add(db, EMAIL, "Dora Canul", "organizer", password, now)
-        plan.begin_on(db, (now - timedelta(days=41)).date())
+        plan.begin_on(db, (now - timedelta(days=41)).date(), now)
 
 
 def fill(parts: Parts, count: int, seed: int = 7, pause: timedelta = timedelta(0)) -> None:

@@ -19,7 +19,17 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Engine, select, update
 
-from bot import delivery, erasure, flights, forum_words, invitations, stores, tracing, words
+from bot import (
+    delivery,
+    erasure,
+    flights,
+    forum_words,
+    invitations,
+    plan,
+    stores,
+    tracing,
+    words,
+)
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
@@ -40,6 +50,7 @@ from storage.vault import vault
 FRONT = "consulta.md"  # the questionnaire with which an empty database starts, as a pilot
 NOTICE = "notice.toml"  # the sample of a privacy notice, until another is published
 TICK = timedelta(seconds=1)
+PLAN = timedelta(minutes=1)
 RETENTION = timedelta(hours=1)
 LOOK = timedelta(seconds=2)  # between two looks whether all goes on
 STILL = timedelta(minutes=2)  # without a round of the delivery: it will not come back by itself
@@ -301,7 +312,7 @@ def lively(post: Post) -> bool:
 def _scheduler(parts: Parts, place: meeting.Place) -> AsyncIOScheduler:
     """The clock that ticks; what is due stands in the database. One worker ticks for all."""
     scheduler = AsyncIOScheduler(timezone=UTC)
-    jobs = ((_tick, TICK), (_finish_erasures, TICK), (_let_go, RETENTION))
+    jobs = ((_tick, TICK), (_finish_erasures, TICK), (_let_go, RETENTION), (_follow_plan, PLAN))
     seconds = words.EVERY.total_seconds()
     scheduler.add_job(words.take, "interval", seconds=seconds, args=(parts.engine,))
     for job, every in jobs:
@@ -358,6 +369,10 @@ def _take_over(parts: Parts, place: meeting.Place) -> None:
 async def _finish_erasures(parts: Parts, _place: meeting.Place) -> None:
     given = (parts.engine, parts.settings.data, parts.post.media, parts.clock())
     await asyncio.to_thread(erasure.finish, *given)
+
+
+async def _follow_plan(parts: Parts, _place: meeting.Place) -> None:
+    await asyncio.to_thread(plan.tick, parts.engine, parts.clock())
 
 
 async def _let_go(parts: Parts, _place: meeting.Place) -> None:

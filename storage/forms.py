@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from dialogs import script
 from dialogs.script import Script
@@ -98,10 +98,14 @@ def files(db: Connection, name: str, version: int, folder: Path) -> Path:
 def close(db: Connection, name: str, notice: Path, at: datetime) -> None:
     """Let nobody new begin: they are told so by a questionnaire that only says it.
 
-    Conversations that run go on to their end.
+    One with which newcomers do not begin needs no such notice. Conversations that run go on to
+    their end.
     """
-    db.execute(update(forms).where(forms.c.name == name, forms.c.front).values(state="closed"))
-    publish(db, notice, at, front=True)
+    begins, last = front(db), newest(db, name)
+    which = or_(forms.c.front, forms.c.version == last)
+    db.execute(update(forms).where(forms.c.name == name, which).values(state="closed"))
+    if begins and begins[0] == name:
+        publish(db, notice, at, front=True)
 
 
 def load(db: Connection, name: str, version: int) -> Script:

@@ -501,6 +501,21 @@ phases = Table(  # of the work plan, where an organizer moved them
     Column("starts", Date, nullable=False),
     Column("ends", Date, nullable=False),
     Column("done_at", Moment),
+    Column("by_hand", Boolean, nullable=False, server_default="0"),  # opens and closes nothing
+    Column("set_at", Moment),  # when these days were chosen
+)
+
+plan_steps = Table(  # what phases opened and closed by themselves; each is taken once
+    "plan_steps",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("phase", Integer, nullable=False),
+    Column("step", String(8), nullable=False),  # open, closed
+    Column("due", Moment, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("form", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    UniqueConstraint("phase", "step", "due"),
 )
 
 aside = Table(  # messages that somebody looked at and decided to leave as they are

@@ -14,6 +14,7 @@ import pyotp
 import pytest
 from sqlalchemy import func, select
 
+from bot.plan import schedule, tick
 from storage import (
     forms,
     forums,
@@ -830,6 +831,33 @@ def test_each_questionnaire_has_its_link_and_its_code_to_scan(site):
     assert "cuestionario consulta-mesa3" in words(found)
     assert "El cartel se nombra con letras" in dora.reads(f"{page}?cartel=mesa+tres")
     assert dora.opens("/cuestionarios/nada/entrada").status_code == 404
+
+
+def test_what_the_plan_did_by_itself_is_told_on_today_and_in_the_log(fresh):
+    now, dora = fresh.parts.clock(), fresh.as_("organizer")
+    today = spoken.local(now).date()
+    with writing(fresh.parts.engine) as db:
+        plan.begin_on(db, today - timedelta(days=40), now - timedelta(days=2))
+        db.execute(schema.forms.update().values(published_at=now - timedelta(days=3)))
+        phases = schedule(db, now)
+        opens = next(each for each in phases if each.stage == "open")
+        own = next(each for each in phases if each.form == "ayuntamientos")
+    days = {"desde": today.isoformat(), "hasta": (today + timedelta(days=9)).isoformat()}
+    dora.sends("/plan", f"/plan/{own.number}", **days)
+    dora.sends("/plan", f"/plan/{opens.number}", **days, fechas="si", a_mano="si")
+    assert "a mano" in dora.reads("/plan")
+    tick(fresh.parts.engine, now)
+    assert _states(fresh, "consulta") == ["pilot"]
+    with writing(fresh.parts.engine) as db:
+        set_at = now - timedelta(days=1)
+        plan.move(db, opens.number, plan.Dates(today, today, set_at=set_at))
+    tick(fresh.parts.engine, now)
+    assert _states(fresh, "consulta") == ["pilot", "open"]
+    told = dora.reads("/hoy")
+    assert "El plan abrió consulta." in told
+    assert re.search(r"corren? sin su cuestionario. Publica [^.]*ayuntamientos", told)
+    assert "Se abrió solo el" in dora.reads("/plan")
+    assert "el plan" in dora.reads("/bitacora")
 
 
 def test_a_day_with_few_people_is_drawn_as_if_they_were_four(site):

@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     ) as made:
         half_way = (made.parts.clock() - timedelta(days=41)).date()
         with writing(made.parts.engine) as db:
-            plan.begin_on(db, half_way)
+            plan.begin_on(db, half_way, made.parts.clock())
         yield made
 
 

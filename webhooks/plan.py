@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
-from importlib import resources
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from storage import forms, forums, reports
+from bot.plan import Phase, asked, due, front, schedule, start
+from storage import forums
 from storage import plan as dates
 from storage.database import reading, writing
 from storage.forums import Forum
@@ -41,30 +38,6 @@ STAGES = {
 }
 
 
-CLOSED = "cerrada"  # the questionnaire that only says that the consultation is closed
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A phase with its dates, both days included."""
-
-    number: int
-    name: str
-    kind: str
-    starts: date
-    ends: date
-    done_at: datetime | None
-    stage: str = ""
-    form: str = ""  # its own questionnaire
-    forums: tuple[str, ...] = ()
-
-    def runs(self, on: date) -> bool:
-        return self.starts <= on <= self.ends and self.done_at is None
-
-    def late(self, on: date) -> bool:
-        return self.ends < on and self.done_at is None
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """A phase in the picture."""
@@ -76,67 +49,6 @@ class Span:
     state: str  # past, now, coming
 
 
-@cache
-def _file() -> dict[str, Any]:
-    return tomllib.loads(resources.files("webhooks").joinpath("plan.toml").read_text("utf-8"))
-
-
-def schedule(db: Connection, now: datetime) -> list[Phase]:
-    """Every phase, with the dates that hold."""
-    first = start(db, now)
-    moved = dates.moved(db)
-    return [_phase(given, first, moved.get(given["number"])) for given in _file()["phase"]]
-
-
-def start(db: Connection, now: datetime) -> date:
-    """The plan's first day: the one set, or this year's 28 June."""
-    local = spoken.local(now)
-    return dates.start(db) or date(local.year, _file()["month"], _file()["day"])
-
-
-def _phase(given: dict[str, Any], first: date, moved: dates.Dates | None) -> Phase:
-    return Phase(
-        number=given["number"],
-        name=given["name"],
-        kind=given["kind"],
-        starts=moved.starts if moved else first + timedelta(days=given["from"]),
-        ends=moved.ends if moved else first + timedelta(days=given["to"]),
-        done_at=moved.done_at if moved else None,
-        stage=given.get("stage", ""),
-        form=given.get("form", ""),
-        forums=tuple(given.get("forums", ())),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """The questionnaire with which newcomers begin, and its state."""
-
-    name: str
-    version: int
-    state: str  # pilot, open, closed
-
-
-def front(db: Connection) -> Front | None:
-    """The questionnaire that the plan opens and closes; a closed one is still it."""
-    found = forms.front(db)
-    rows = {(row.name, row.version): row.state for row in reports.published(db)}
-    closed = next((key for key, state in rows.items() if state == "closed"), None)
-    key = found if closed is None or found is None or found[0] != CLOSED else closed
-    return Front(key[0], key[1], rows[key]) if key else None
-
-
-def due(db: Connection, phases: list[Phase], now: Front | None, today: date) -> Phase | None:
-    """The phase whose step is due: the plan says another state than the questionnaire has.
-
-    None before somebody has confirmed when the plan begins.
-    """
-    begun = [phase for phase in phases if phase.stage and phase.starts <= today]
-    last = max(begun, key=lambda phase: phase.starts, default=None)
-    confirmed = dates.start(db) is not None
-    return last if confirmed and last and now and last.stage != now.state else None
-
-
 @blueprint.get("")
 @allowed(*EVERYBODY)
 def page() -> str:
@@ -146,11 +58,13 @@ def page() -> str:
         phases, first, is_set = schedule(db, now), start(db, now), dates.start(db) is not None
         current = front(db)
         step = due(db, phases, current, today)
-        carried, asked = _carried(phases, forums.all_(db)), _asked(db, phases)
+        carried, own = _carried(phases, forums.all_(db)), asked(db, phases)
+        taken = {(each.phase, each.to): each for each in dates.taken(db)}
     return render_template(
         "plan.html",
         carried=carried,
-        asked=asked,
+        asked=own,
+        taken=taken,
         phases=phases,
         groups={kind: [p for p in phases if p.kind == kind] for kind in KINDS},
         picture=timeline(phases, today),
@@ -162,14 +76,6 @@ def page() -> str:
         front=current,
         due=step,
     )
-
-
-def _asked(db: Connection, phases: list[Phase]) -> dict[str, Front]:
-    """The newest version of each phase's own questionnaire, if it is published."""
-    newest: dict[str, Front] = {}
-    for row in reports.published(db):  # the newest first
-        newest.setdefault(row.name, Front(row.name, row.version, row.state))
-    return {each.form: newest[each.form] for each in phases if each.form in newest}
 
 
 def _carried(phases: list[Phase], known: Sequence[Forum]) -> dict[int, list[Forum]]:
@@ -230,7 +136,7 @@ def shift() -> Response:
     """Begin the whole plan on another day."""
     day = _day(request.form.get("inicio", ""))
     with writing(parts().engine) as db:
-        dates.begin_on(db, day)
+        dates.begin_on(db, day, parts().clock())
         note(db, "movió el inicio del plan", day.isoformat())
     flash(f"El plan empieza el {spoken.day(day)}. Las 35 fases se movieron con él.")
     return redirect(url_for("plan.page"))
@@ -250,7 +156,10 @@ def change(number: int) -> Response:
         if phase is None:
             abort(404)
         done = (phase.done_at or now) if given.get("hecha") else None
-        dates.move(db, number, dates.Dates(starts, ends, done))
+        unmoved = (starts, ends) == (phase.starts, phase.ends)
+        set_at = phase.set_at if unmoved else now
+        by_hand = bool(given.get("a_mano")) if "fechas" in given else phase.by_hand
+        dates.move(db, number, dates.Dates(starts, ends, done, by_hand, set_at))
         note(db, "cambió una fase del plan", f"{number}. {phase.name}: {starts} a {ends}")
     flash(f"Guardado: {phase.name}.")
     return redirect(url_for("plan.page", _anchor=f"fase-{number}"))

@@ -19,7 +19,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from bot import publishing
+from bot import plan, publishing
 from bot.stores import PUBLISHED
 from dialogs import checking, drawing
 from dialogs import script as scripts
@@ -39,7 +39,6 @@ SHIPPED = {  # come along, and are published when their phase begins
     "especialistas": "Mesas con especialistas",
     "retroalimentacion": "Opinar sobre el borrador del Plan",
 }
-CLOSED = "cerrada.md"  # what newcomers hear once the consultation is closed
 SHOWN = 8  # choices of a question, before "and so many more"
 
 
@@ -375,10 +374,12 @@ def turn(name: str, number: int) -> Response:
                     f"Está abierto: {name}, versión {made}. La gente nueva sigue con el de antes."
                 )
         elif to == "closed":
-            with resources.as_file(resources.files("dialogs.forms")) as shipped:
-                forms.close(db, name, shipped / CLOSED, now)
+            began = forms.front(db)
+            plan.close(db, name, now)
             note(db, "cerró la consulta", name)
-            told = "La consulta está cerrada: quien escriba por primera vez recibe un aviso."
+            told = f"{name} está cerrado: quien llegue por su liga lo sabe ahí mismo."
+            if began and began[0] == name:
+                told = "La consulta está cerrada: quien escriba por primera vez recibe un aviso."
         else:
             abort(400)
     flash(told)

@@ -11,12 +11,13 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from bot import progress
+from bot import plan, progress
 from bot.progress import Progress
 from storage import forms, forums, invitations, notices, reports
+from storage import plan as dates
 from storage.database import reading
 from storage.forums import Forum
-from webhooks import pictures, plan, spoken, workdays
+from webhooks import pictures, spoken, workdays
 from webhooks.access import EVERYBODY, allowed, parts
 from webhooks.forum_pages import PURPOSES
 
@@ -91,11 +92,42 @@ def _shown(db: Connection, schedule: Sequence[plan.Phase], now: datetime) -> dic
         "outgoing": _outgoing(db, now),
         "lately": reports.lately(db, now - DAY),
         "attention": found,
+        "taken": _taken(db, schedule, now),
+        "unpublished": _unpublished(db, schedule, today),
         "within": within,
         "left": _left(found, today, within),
         "form": _running(db),
         "chart": _chart(reports.hourly(db, now - DAY), now),
     }
+
+
+TOLD = {
+    ("open", "done"): "El plan abrió {form}.",
+    ("closed", "done"): "El plan cerró {form}.",
+    ("open", "by_hand"): "El plan no abrió {form}: alguien lo había cambiado a mano.",
+    ("closed", "by_hand"): "El plan no cerró {form}: alguien lo había cambiado a mano.",
+    ("open", "missing"): "El plan no pudo abrir {form}: no está publicado.",
+}
+
+
+def _taken(
+    db: Connection, schedule: Sequence[plan.Phase], now: datetime
+) -> list[tuple[str, str, datetime]]:
+    """What the plan did by itself this week: in words, for which phase, when; the newest first."""
+    names = {phase.number: phase.name for phase in schedule}
+    return [
+        (TOLD[each.to, each.outcome].format(form=each.form), names.get(each.phase, ""), each.at)
+        for each in reversed(dates.taken(db, now - WEEK))
+        if (each.to, each.outcome) in TOLD
+    ]
+
+
+def _unpublished(db: Connection, schedule: Sequence[plan.Phase], today: date) -> list[plan.Phase]:
+    """The phases that run without their own questionnaire."""
+    running = [phase for phase in schedule if phase.form and phase.runs(today)]
+    known = plan.asked(db, running)
+    confirmed = dates.start(db) is not None
+    return [phase for phase in running if confirmed and phase.form not in known]
 
 
 def _left(found: reports.Attention, today: date, within: int) -> int:
