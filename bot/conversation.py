@@ -49,7 +49,7 @@ from dialogs.state import (
     Tell,
 )
 from dialogs.values import Inbound, Media, Message, Receipt
-from storage import answers, outbox, pacing, people, receipts, schema
+from storage import answers, forms, outbox, pacing, people, receipts, schema
 from storage.database import vault_of, writing
 from storage.people import Person
 from storage.together import Together
@@ -67,7 +67,6 @@ class Desk:
 
     engine: Engine
     library: Library
-    front: Callable[[], tuple[str, int]]  # the questionnaire that begins for a newcomer
     rng: Random
     together: Together
     spans: Spans = tracing.OFF
@@ -180,7 +179,7 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     if closed := rsvp.closed_to(person, here):
         _tell(db, person, closed, inbound)
         return
-    fresh = _fresh(desk, person)
+    fresh = _fresh(db, desk, person)
     given = (db, desk.library, person, inbound, desk.rng)
     capture = captures.opened(*given) or ways.opened(*given)
     talk, effects = capture or dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
@@ -213,11 +212,11 @@ def _capture(db: Connection, owner: Person, effect: Effect, inbound: Inbound) ->
         _apply(db, owner, effect, inbound)
 
 
-def _fresh(desk: Desk, person: Person) -> Dialog:
+def _fresh(db: Connection, desk: Desk, person: Person) -> Dialog:
     """The dialog for whoever begins; in the midst of one it will not be looked at."""
     if person.talk.dialogs:
         return Dialog("", "", 0)
-    return people.fresh(*desk.front(), desk.rng)
+    return people.fresh(*forms.opening(db), desk.rng)
 
 
 def _settling(effects: Sequence[Effect], inbound: Inbound) -> list[Effect]:

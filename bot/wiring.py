@@ -103,7 +103,7 @@ def build(
     )
     words.take(engine)
     together = Together(lambda: delivery.along(post))
-    desk = Desk(engine, post.library, front(engine), rng or SystemRandom(), together, spans)
+    desk = Desk(engine, post.library, rng or SystemRandom(), together, spans)
     return Parts(settings, engine, desk, post, bell, clock)
 
 
@@ -115,7 +115,7 @@ def clock_of(engine: Engine) -> Callable[[], datetime]:
 def desk(engine: Engine, settings: Settings, rng: Random) -> Desk:
     """Where messages are taken in without anybody who delivers: the answers are only queued."""
     together = Together(lambda: database.writing(engine))
-    return Desk(engine, library(engine, settings), front(engine), rng, together)
+    return Desk(engine, library(engine, settings), rng, together)
 
 
 def open_database(settings: Settings) -> Engine:
@@ -171,17 +171,6 @@ def library(engine: Engine, settings: Settings) -> Library:
 
     facts = {"aviso_url": f"{settings.address}/aviso", "address": settings.address}
     return Library(lookup, facts)
-
-
-def front(engine: Engine) -> Callable[[], tuple[str, int]]:
-    def current() -> tuple[str, int]:
-        with database.reading(engine) as db:
-            found = forms.front(db)
-        if found is None:
-            raise LookupError("No questionnaire is open. Publish one: consulta form publish FILE")
-        return found
-
-    return current
 
 
 def _channels(settings: Settings, engine: Engine) -> Mapping[str, Channel]:

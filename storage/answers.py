@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from dialogs.state import Dialog, End, Keep
 from storage import erasing, notices, schema
@@ -16,26 +16,30 @@ from storage.people import Person
 TRAITS = {"municipality": "municipality", "age": "age", "gender": "gender"}
 SPOKEN = "spoken_consent"  # the role of a question that records a yes said aloud
 answers, responses, media = schema.answers, schema.responses, schema.media
-KEEP = insert(answers).inline()  # built once; nobody asks for the row's id
+
+# Built once; nobody asks for the rows' ids.
+BEGIN, KEEP = insert(responses).inline(), insert(answers).inline()
+_given = ("person_id", "kind", "given", "form", "version", "language", "words", "media_id")
+_told = {name: bindparam(name) for name in (*_given, "channel", "at")}
+CONSENT = insert(schema.consents).inline().values(notice=notices.IN_FORCE, **_told)
 
 
 def begin(
     db: Connection, person: Person, dialog: Dialog, at: datetime, mode: str, came_by: str = ""
 ) -> None:
     """A person begins a questionnaire; `came_by` is the code of the link that led to it."""
-    db.execute(
-        insert(responses).values(
-            id=dialog.id,
-            person_id=person.id,
-            form=dialog.form,
-            version=dialog.version,
-            folio=dialog.folio or None,
-            mode=mode,
-            came_by=came_by or None,
-            state="started",
-            started_at=at,
-        )
-    )
+    row = {
+        "id": dialog.id,
+        "person_id": person.id,
+        "form": dialog.form,
+        "version": dialog.version,
+        "folio": dialog.folio or None,
+        "mode": mode,
+        "came_by": came_by or None,
+        "state": "started",
+        "started_at": at,
+    }
+    db.execute(BEGIN, row)
 
 
 def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> None:
@@ -100,21 +104,19 @@ def _consent(
 ) -> None:
     """The ledger: which notice, which version, when, by which words or recording."""
     _, _, kind = kept.role.partition(":")
-    db.execute(
-        insert(schema.consents).values(
-            person_id=person.id,
-            kind=kind or "answer",
-            given=given,
-            form=kept.dialog.form,
-            version=kept.dialog.version,
-            notice=notices.IN_FORCE,
-            language=kept.language,
-            words=vault_of(db).hide("consents.words", kept.said),
-            media_id=media_id,
-            channel=channel,
-            at=at,
-        )
-    )
+    row = {
+        "person_id": person.id,
+        "kind": kind or "answer",
+        "given": given,
+        "form": kept.dialog.form,
+        "version": kept.dialog.version,
+        "language": kept.language,
+        "words": vault_of(db).hide("consents.words", kept.said),
+        "media_id": media_id,
+        "channel": channel,
+        "at": at,
+    }
+    db.execute(CONSENT, row)
 
 
 def set_aside(

@@ -119,9 +119,24 @@ def load(db: Connection, name: str, version: int) -> Script:
 
 def front(db: Connection) -> tuple[str, int] | None:
     """The questionnaire that begins when somebody writes for the first time."""
-    statement = select(forms.c.name, forms.c.version).where(forms.c.front)
-    row = db.execute(statement.order_by(forms.c.version.desc()).limit(1)).one_or_none()
+    row = db.execute(FRONT).one_or_none()
     return (row.name, row.version) if row else None
+
+
+FRONT = (
+    select(forms.c.name, forms.c.version)
+    .where(forms.c.front)
+    .order_by(forms.c.version.desc())
+    .limit(1)
+)
+
+
+def opening(db: Connection) -> tuple[str, int]:
+    """As `front`, for whoever needs one. Raises LookupError if none is open."""
+    found = front(db)
+    if found is None:
+        raise LookupError("No questionnaire is open. Publish one: consulta form publish FILE")
+    return found
 
 
 def way(name: str) -> str:

@@ -6,7 +6,7 @@ Pure, and kept in the person's row, so that it holds across processes and restar
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -54,4 +54,4 @@ def _counted(pace: Pace, words: str, now: int) -> Pace:
 
 
 def _kept(pace: Pace) -> str:
-    return json.dumps(asdict(pace), separators=(",", ":"))
+    return json.dumps({name: getattr(pace, name) for name in Pace.__slots__}, separators=(",", ":"))

@@ -162,9 +162,14 @@ def looks(db: Connection, forum: Forum, words: Text) -> list[tuple[str, str, Loo
     return found
 
 
+def _opening() -> tuple[str, int]:
+    with reading(parts().engine) as db:
+        return forms.opening(db)
+
+
 def _labels(role: str) -> list[tuple[str, str]]:
     """The choices of the open questionnaire's question with a role, and their words."""
-    script = parts().desk.library.lookup(*parts().desk.front())
+    script = parts().desk.library.lookup(*_opening())
     asked = next((question for question in script.questions if question.role == role), None)
     options = asked.options if asked else ()
     return [(option.name, option.label.get("es", option.name)) for option in options]
@@ -172,8 +177,7 @@ def _labels(role: str) -> list[tuple[str, str]]:
 
 def _topics(known: Catalogue) -> list[tuple[str, str, str]]:
     """What people may have chosen: question, choice, and its words."""
-    front = parts().desk.front()
-    script = parts().desk.library.lookup(*front)
+    script = parts().desk.library.lookup(*_opening())
     return [
         (name, option.name, option.label.get("es", option.name))
         for name in known.topics
