@@ -20,7 +20,7 @@ answers, responses, media = schema.answers, schema.responses, schema.media
 # Built once; nobody asks for the rows' ids.
 BEGIN, KEEP = insert(responses).inline(), insert(answers).inline()
 _given = ("person_id", "kind", "given", "form", "version", "language", "words", "media_id")
-_told = {name: bindparam(name) for name in (*_given, "channel", "at")}
+_told: dict[str, Any] = {name: bindparam(name) for name in (*_given, "channel", "at")}
 CONSENT = insert(schema.consents).inline().values(notice=notices.IN_FORCE, **_told)
 
 

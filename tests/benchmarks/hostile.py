@@ -22,7 +22,7 @@ from tests.hostile import Siege, siege
 
 TOLD = 20_000  # calls between two lines
 THREADS = 4
-WARM = 100_000  # calls, after which memory must not grow: until then caches fill
+WARM = 200_000  # calls, after which memory must not grow: until then caches fill
 PAGE = 4096  # bytes
 SPARE = 8_000_000  # bytes that the process may hold more than when it was warm
 
