@@ -28,6 +28,8 @@ class Reader:
     lists: dict[str, tuple[Option, ...]] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # names that expressions may use
+    shared: frozenset[str] = frozenset()  # names that several questions have: only paths tell
+    around: tuple[str, ...] = ()  # the groups around the row being read
 
     def fault(self, row: Row, name: str, what: Said) -> None:
         self.faults.append(Fault(row.sheet, row.number, name, what))

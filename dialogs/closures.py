@@ -7,7 +7,7 @@ not look at the scope is computed once, here.
 import difflib
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Literal
@@ -74,6 +74,7 @@ class Found:
     handlers: Mapping[str, "Handler"]  # by the symbol of a token
     known: Collection[str] | None = None
     strict: bool = True  # refuse a wrong call now, or only when it is reached
+    around: tuple[str, ...] = ()  # the groups around the question whose expression it is
     names: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
@@ -366,10 +367,26 @@ def _path(token: Token, found: Found) -> Node:
         picks = any(step.symbol == "[" for step in names)
         raise found.error(said("no_predicate" if picks else "path_several"), token)
     if names:
-        return answer(str(names[-1].value), token, found)
+        return answer(_meant(first, rest, found), token, found)
     if any(step.symbol in ("/", "..") for step in (first, *rest)):
         raise found.error(said("path_position"), token)
     return THIS
+
+
+def _meant(first: Token, rest: Sequence[Token], found: Found) -> str:
+    """The question at the end of a path; of several with its name, the one in that group."""
+    path = list(found.around) if first.symbol != "/" else []
+    up = sum(step.symbol == ".." for step in (first, *rest)) - 1  # the first comes to our group
+    path = path[: len(path) - max(up, 0)]
+    path += [str(step.value) for step in rest if step.symbol == "(name)"]
+    return meant(path, found.known or ())
+
+
+def meant(path: Sequence[str], known: Container[str]) -> str:
+    """The question that a path leads to: its last name, or as many as tell it from others."""
+    parts = [part for part in path if part]
+    names = ("-".join(parts[at:]) for at in range(len(parts) - 1, -1, -1))
+    return next((name for name in names if name in known), parts[-1] if parts else "")
 
 
 def _steps(token: Token) -> list[Token]:

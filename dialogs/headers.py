@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from dialogs import closures
 from dialogs.questions import CHOSEN, Option, Question, Script
 from dialogs.replies import plain
 
@@ -48,6 +49,9 @@ def question_of(column: str, known: Names) -> str:
         name = column.rpartition(between)[2].strip() if between else column
         if name in places:
             return name
+    told_apart = closures.meant(re.split("[/:.-]+", column), places)
+    if told_apart in places:
+        return told_apart
     tails = (column, column.rpartition("/")[2], column.rpartition("::")[2])
     return next((name for tail in tails if (name := known.labels.get(plain(tail), ""))), "")
 

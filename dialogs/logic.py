@@ -42,14 +42,20 @@ class Expression:
 
 
 def compile(  # noqa: A001  # logic.compile, as re.compile
-    source: str, known: Collection[str] | None = None, *, strict: bool = True
+    source: str,
+    known: Collection[str] | None = None,
+    *,
+    strict: bool = True,
+    around: tuple[str, ...] = (),
 ) -> Expression:
     """Raises LogicError for what cannot be read, and for questions not in `known`, if given.
+
+    `around` are the groups of the question whose expression it is: relative paths begin there.
 
     A call to a function that does not exist, or with too few or many values, is refused too;
     unless `strict`, only when it is reached.
     """
-    found = Found(source, calls.HANDLERS, known, strict)
+    found = Found(source, calls.HANDLERS, known, strict, around)
     try:
         node = found.node(grammar.parse(source))
     except RecursionError:

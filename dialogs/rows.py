@@ -126,7 +126,10 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
     if column != "choice_filter":
         source = SPELT_TRUTHS.get(source.lower(), source)  # as pyxform takes them
     try:
-        found = logic.compile(source, reader.known)
+        for name in REFERENCE.findall(source):
+            if name in reader.shared - reader.known:
+                raise logic.LogicError(said("names_several", answer=f"${{{name}}}"))
+        found = logic.compile(source, reader.known, around=reader.around)
     except logic.LogicError as error:
         reader.fault(row, row.cell("name"), said("expression", column=column, error=error.said))
         return ()
@@ -161,7 +164,10 @@ def _default(reader: Reader, row: Row) -> Expression | str:
 def _trigger(reader: Reader, row: Row) -> tuple[str, ...]:
     names = tuple(REFERENCE.findall(row.cell("trigger")))
     for missing in sorted(set(names) - reader.known):
-        reader.fault(row, row.cell("name"), said("trigger_unknown", word=missing))
+        what = said("trigger_unknown", word=missing)
+        if missing in reader.shared:
+            what = said("names_several", answer=f"${{{missing}}}")
+        reader.fault(row, row.cell("name"), what)
     if row.cell("trigger") and not names:
         reader.fault(row, row.cell("name"), said("trigger_empty"))
     return names

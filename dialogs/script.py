@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from dialogs import choices, columns, form_texts, kinds, minors, rows, tables, translations
+from dialogs import (
+    choices,
+    columns,
+    form_texts,
+    kinds,
+    minors,
+    naming,
+    rows,
+    tables,
+    translations,
+)
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.faults import Fault, said
@@ -172,16 +182,20 @@ def _survey(
     reader: Reader, survey: Sequence[Row]
 ) -> tuple[tuple[Question, ...], Mapping[str, Repeat]]:
     used = [row for row in survey if row.cell("disabled").lower() not in ("yes", "true", "1")]
+    found, reader.shared = naming.told_apart([*naming.placed(used)])
+    used = [each.row for each in found]
     reader.known |= {row.cell("name") for row in used} - {""}
     reader.known |= {
         f"{row.cell('name')}_other" for row in used if kinds.kind(row.cell("type")).other
     }
+    reader.known -= reader.shared - {row.cell("name") for row in used if _repeats(row)}
     _externals(reader, used)
     frames: list[Frame] = []
     made: list[Question] = []
     repeats: dict[str, Repeat] = {}
     names: set[str] = set()
-    for row in used:
+    for each in found:
+        row, reader.around = each.row, each.around
         kind = kinds.kind(row.cell("type"))
         match kind.type:
             case "begin_group" | "begin_repeat":
@@ -202,11 +216,16 @@ def _survey(
     return tuple(made), repeats
 
 
+def _repeats(row: Row) -> bool:
+    return kinds.kind(row.cell("type")).type == "begin_repeat"
+
+
 def _check_texts(reader: Reader, made: Sequence[Question]) -> None:
     for question in made:
         named = {name for text in rows.texts(question) for name in REFERENCE.findall(text)}
         for missing in sorted(named - reader.known - FACTS):
-            what = said("names_nothing", answer=f"${{{missing}}}")
+            kind = "names_several" if missing in reader.shared else "names_nothing"
+            what = said(kind, answer=f"${{{missing}}}")
             reader.faults.append(Fault("survey", question.row, question.name, what))
 
 
@@ -252,6 +271,10 @@ def _begin(
     tests = rows.expressions(reader, row, "relevant")
     if repeat or name:
         _named(reader, row, name, names)
+    if repeat and name:
+        if f"repeat {name}" in names:  # pyxform wants it so, and answers are counted by it
+            reader.fault(row, name, said("same_name"))
+        names.add(f"repeat {name}")
     frames.append(Frame(row, repeat, name, tests, len(made)))
     if row.text("label"):
         outer = tuple(test for frame in frames for test in frame.tests)
@@ -335,10 +358,10 @@ def _named(reader: Reader, row: Row, name: str, names: set[str]) -> bool:
         reader.fault(row, "", said("no_name"))
     elif not re.fullmatch(r"[^\W\d][\w.-]*", name):
         reader.fault(row, name, said("bad_name"))
-    elif name.lower() in names:
+    elif (unique := "/".join((*reader.around, name.lower()))) in names:
         reader.fault(row, name, said("same_name"))
     else:
-        names.add(name.lower())
+        names.add(unique)
         return True
     return False
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from dialogs import dates, headers, moments, replies, settling, tables, walking
+from dialogs import closures, dates, headers, moments, replies, settling, tables, walking
 from dialogs.faults import said
 from dialogs.headers import Names
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
@@ -191,18 +191,20 @@ def _from_element(number: int, root: Element, script: Script) -> Submission:
     return Submission(number, instance, values, _when(row))
 
 
-def _leaves(element: Element, script: Script, instance: str) -> Iterator[tuple[str, str, str]]:
+def _leaves(
+    element: Element, script: Script, instance: str, around: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str, str]]:
     seen: dict[str, int] = {}
     for child in element:
         name = child.tag.rpartition("}")[2]
-        here = instance
+        here, path = instance, (*around, name)
         if name in script.repeats:
             seen[name] = seen.get(name, 0) + 1
             here = f"{instance}#{seen[name]}"
         if len(child):
-            yield from _leaves(child, script, here)
+            yield from _leaves(child, script, here, path)
         else:
-            yield name, (child.text or "").strip(), here
+            yield closures.meant(path, script.places), (child.text or "").strip(), here
 
 
 # against the form

@@ -364,3 +364,31 @@ def test_repeats_within_repeats_come_in_where_they_were(tmp_path, files):
     held = submissions.hold(found, dialog, Library(lambda _form, _version: read))
     assert held.faults == ()
     assert dict(held.dialog.answers) == answers
+
+
+ALIKE = """<data instanceID="u1"><house><age>40</age><note>roof</note><kind>wood</kind></house>
+<owner><age>60</age><note>1990</note><heir><note>Ana</note></heir></owner></data>"""
+COLUMNS = "house-age,house-note,house-kind,owner-age,owner-note,owner-heir-note,KEY\n"
+CELLS = "40,roof,wood,60,1990,Ana,u1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("central.csv", COLUMNS + CELLS),
+        ("kobo.csv", COLUMNS.replace("-", "/") + CELLS),
+        ("f.xml", ALIKE),
+    ],
+)
+def test_answers_to_questions_of_one_name_come_in_by_their_group(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    read = script.read(Path(__file__).parent / "samples" / "house_and_owner.md")
+    (found,) = submissions.read(tmp_path / name, read)
+    assert found.values == {
+        "house-age": "40",
+        "house-note": "roof",
+        "kind": "wood",
+        "owner-age": "60",
+        "owner-note": "1990",
+        "heir-note": "Ana",
+    }

@@ -20,6 +20,7 @@ SAMPLES = Path(__file__).parent / "samples"
 WALKED = (
     *("consulta_ciudadana", "customer_ratings", "election_day", "households_and_trips"),
     "kobo_household",
+    "house_and_owner",
     *("needs_assessment", "numbered_names", "nutrition", "old_style", "plots_and_crops"),
 )
 REFUSED = {  # form -> rows of the survey sheet, and a word of what to do
@@ -119,6 +120,16 @@ def test_a_repeat_is_asked_within_each_instance_of_another():
     assert chat.kept["age#1#1"] == "10"
     assert "where#1#1#1" not in chat.kept
     assert "where#2#1#1" in chat.kept
+
+
+def test_questions_of_one_name_in_several_groups_are_told_apart_by_the_group():
+    chat = walked("house_and_owner", "40", "the roof", "Otro", "palm", "12")
+    assert "How old is its owner" not in chat.messages[-1]
+    chat.says("60", "1990", "my daughter")
+    assert chat.messages == ["100 years together."]
+    wanted = {"house-age": "40", "house-note": "the roof", "kind_other": "palm"}
+    assert {**wanted, "owner-age": "60", "owner-note": "1990"}.items() <= chat.kept.items()
+    assert {"heir-note": "my daughter", "years": "100"}.items() <= chat.kept.items()
 
 
 def test_an_age_in_months_decides_what_is_measured():

@@ -90,6 +90,19 @@ def test_what_a_chat_cannot_carry_is_refused_with_its_row_and_a_cure(tmp_path, t
 FAULTS = [
     ("text | uno | ¿?\n| | text | uno | ¿?", "row 3 (uno): Another question has this name."),
     ("text | | ¿?", "row 2: The question has no name."),
+    (
+        "begin_group | g |\n| | text | uno | ¿?\n| | text | UNO | ¿?\n| | end_group | |",
+        "row 4 (UNO): Another question has this name.",
+    ),
+    (
+        "text | uno | ¿?\n| | begin_group | g |\n| | text | uno | ${uno}\n| | end_group | |",
+        "row 4 (g-uno): ${uno} is the name of several questions. Rename",
+    ),
+    (
+        "begin_group | g |\n| | begin_repeat | r |\n| | text | a | ¿?\n| | end_repeat | |\n"
+        "| | end_group | |\n| | begin_repeat | r |\n| | text | b | ¿?\n| | end_repeat | |",
+        "row 7 (r): Another question has this name.",
+    ),
     ("text | 1a | ¿?", "row 2 (1a): The name cannot be used."),
     ("text | uno |", "row 2 (uno): The question has no label."),
     (" | uno | ¿?", "row 2 (uno): The row has no type."),
