@@ -183,7 +183,7 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     given = (db, desk.library, person, inbound, desk.rng)
     capture = captures.opened(*given) or ways.opened(*given)
     talk, effects = capture or dialog_engine.hear(here.talk, here.inbound, here.library, fresh)
-    if told := institutions.answered(db, here.library, person.talk, talk):
+    if told := institutions.answered(db, here.library, person.talk, talk, inbound.at):
         _tell(db, person, told, inbound)
         return
     if effects and isinstance(effects[-1], Erase):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
 from sqlalchemy import Connection
 
-from bot import collected
+from bot import collected, timing
 from bot.collected import Beside
 from dialogs import submissions, walking
 from dialogs.questions import Question, Script
@@ -19,7 +19,7 @@ from dialogs.state import End, Keep
 from dialogs.submissions import Held, Submission
 from dialogs.values import Inbound
 from dialogs.walking import Library
-from storage import answers, erasing, people, schema
+from storage import answers, erasing, institutions, people, schema
 from storage.database import vault_of
 
 CHANNEL = "import"  # nobody is written to on it
@@ -65,13 +65,22 @@ def take(
         held = submissions.hold(submission, dialog, library)
         if held.faults:
             rejected.append(held)
-        elif _store(db, held, script, now, rng, beside):
-            taken += 1
-        else:
-            repeated += 1
+            continue
+        try:
+            with db.begin_nested():
+                stored = _store(db, held, script, now, rng, beside)
+        except _Second as second:
+            rejected.append(replace(held, faults=(str(second),)))
+            continue
+        taken += stored
+        repeated += not stored
     unknown = dict.fromkeys(name for submission in found for name in submission.unknown)
     missing = tuple(beside.missing) if beside else ()
     return Imported(taken, repeated, tuple(rejected), tuple(unknown), missing)
+
+
+class _Second(Exception):
+    """Its institution has an answer already."""
 
 
 def _store(
@@ -82,7 +91,7 @@ def _store(
     rng: Random,
     beside: Beside | None,
 ) -> bool:
-    """False if this instance has been taken before."""
+    """False if this instance has been taken before. Raises _Second."""
     instance, at = held.submission.instance, held.submission.at or now
     who = f"{script.name} {instance}"
     inbound = Inbound(CHANNEL, who[:128], who, who, at)
@@ -99,6 +108,7 @@ def _store(
     dialog = held.dialog
     mode = "facilitator" if held.submission.values.get(FACILITATOR) else CHANNEL
     answers.begin(db, person, dialog, at, mode=mode)
+    _claim(db, held, script, at)
     for question, value in submissions.answers_of(held, script):
         kept = _kept(held, question, value)
         if beside is not None and question.type in collected.TYPES:
@@ -108,6 +118,21 @@ def _store(
             people.learn(db, person.id, trait, value)
     answers.end(db, End(dialog, walking.disposition(dialog, script)), at)
     return True
+
+
+def _claim(db: Connection, held: Held, script: Script, at: datetime) -> None:
+    """Of each institution one answer is taken. Raises _Second."""
+    name = held.dialog.answers.get(institutions.QUESTION, "")
+    if not name or institutions.TABLE not in script.tables:
+        return
+    other = institutions.claim(db, script.name, name, held.dialog.id, at)
+    if other:
+        found = institutions.holder(db, other, "")
+        became = "has answered already" if found.done else "is answering in the chat"
+        raise _Second(
+            f"{name}: this institution {became}, since {timing.shown(found.at)}; of each one "
+            "answer is taken. Leave the row out, or have the other answer erased first."
+        )
 
 
 def _kept(held: Held, question: Question, value: str) -> Keep:

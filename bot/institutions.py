@@ -1,6 +1,8 @@
-"""One answer per institution: whoever comes second is told who has answered, and what to do."""
+"""One answer per institution: whoever comes second is told who has it, and what to do."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -16,35 +18,45 @@ from storage.institutions import QUESTION, TABLE
 AREA = "area_cargo"  # the question from which part of the institution somebody answers
 
 
-def answered(db: Connection, library: Library, before: Talk, after: Talk) -> Message | None:
-    """What is said instead of going on, if somebody has just named an institution of the list that
-    has a complete answer already; the question is then still open."""
-    known = {dialog.id: dialog.answers.get(QUESTION) for dialog in before.dialogs}
-    for dialog in after.dialogs:
+def answered(
+    db: Connection, library: Library, before: Talk, after: Talk, at: datetime
+) -> Message | None:
+    """What is said instead of going on, if the institution for which somebody answers is another's
+    by now; the question is then still open. Else it is theirs from here on."""
+    known = (*before.dialogs, *before.closed)
+    for dialog in (*after.dialogs, *after.closed):
         name = dialog.answers.get(QUESTION, "")
-        if not name or known.get(dialog.id) == name:
+        if not name or dialog in known:
             continue
         script = library.lookup(dialog.form, dialog.version)
-        if TABLE in script.tables and (message := _told(db, library, dialog, script, name)):
+        if TABLE in script.tables and (message := _told(db, library, dialog, script, at)):
             return message
     return None
 
 
 def _told(
-    db: Connection, library: Library, dialog: Dialog, script: Script, name: str
+    db: Connection, library: Library, dialog: Dialog, script: Script, at: datetime
 ) -> Message | None:
-    found = institutions.answered(db, dialog.form, name, AREA, but=dialog.id)
-    if found is None:
+    name = dialog.answers[QUESTION]
+    other = institutions.claim(db, dialog.form, name, dialog.id, at)
+    if not other:
         return None
-    row = next((row for row in script.tables[TABLE] if row["name"] == name), {})
+    found = institutions.holder(db, other, AREA)
     then = library.lookup(dialog.form, found.version)
     options = then.question(AREA).options if AREA in then.places else ()
     areas = [in_language(each.label, "es") for each in options if each.name == found.area]
     day = timing.local(found.at)
     values = {
-        "institution": row.get("nombre", name),
+        "institution": label(script, name),
         "day": day.day,
         "month": say("months", "es").split(",")[day.month - 1],
         "area": say("institution_area", "es", {"area": areas[0]}) if areas else "",
+        "days": institutions.HELD.days,
     }
-    return Message(say("institution_answered", "es", values))
+    return Message(say("institution_answered" if found.done else "institution_begun", "es", values))
+
+
+def label(script: Script, name: str) -> str:
+    """An institution of the attached list as people call it."""
+    row = next((row for row in script.tables[TABLE] if row["name"] == name), {})
+    return row.get("nombre", name)

@@ -1,17 +1,21 @@
-"""Which institutions have answered: one answer each counts, the newest that is complete."""
+"""Which institutions have answered: one answer each, which is one response's at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from dialogs.script import Script
 from storage import schema
+from storage.people import insert_or_nothing
 
 TABLE = "instituciones"  # the list attached to the questionnaire
 QUESTION = "institucion"  # where the questionnaire keeps which of them it is
+HELD = timedelta(days=3)  # without a word for so long, another one may answer instead
+responses, answers, people = schema.responses, schema.answers, schema.people
+claims = schema.institution_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +31,56 @@ class Institution:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """A complete answer of an institution: when, and from which part of it."""
+class Holder:
+    """Whose answer an institution's is: since when, from which part of it, and whether it is
+    complete."""
 
     version: int
     at: datetime
     area: str
+    done: bool
 
 
-def answered(
-    db: Connection, form: str, institution: str, area: str, *, but: str
-) -> Answered | None:
-    """The newest complete answer of an institution, other than the response `but`; `area` is the
-    question that says from which part of it."""
-    responses, answers = schema.responses, schema.answers
-    one = (
-        select(responses.c.id, responses.c.version, responses.c.finished_at)
-        .join(answers, answers.c.response_id == responses.c.id)
-        .where(responses.c.form == form, responses.c.state == "completed", responses.c.id != but)
-        .where(answers.c.question == QUESTION, answers.c.replaced_at.is_(None))
-        .where(answers.c.value == institution)
-        .order_by(responses.c.finished_at.desc())
-        .limit(1)
+def claim(db: Connection, form: str, institution: str, response: str, at: datetime) -> str:
+    """Make the institution's one answer that of this response; another's id if it is theirs.
+
+    Who has not finished and is silent for as long as HELD loses it to whoever comes.
+    """
+    values = {"form": form, "institution": institution, "response_id": response}
+    db.execute(insert_or_nothing(db, claims, ["form", "institution"]), values)
+    mine = (claims.c.form == form, claims.c.institution == institution)
+    held = db.execute(
+        select(claims.c.response_id, responses.c.state, people.c.heard_at)
+        .join(responses, responses.c.id == claims.c.response_id)
+        .join(people, people.c.id == responses.c.person_id)
+        .where(*mine)
+        .with_for_update(of=claims)
+    ).one()
+    if held.response_id != response:
+        lapsed = held.state == "refused" or (held.state == "started" and held.heard_at < at - HELD)
+        if not lapsed:
+            return str(held.response_id)
+        db.execute(update(claims).where(*mine).values(response_id=response))
+    db.execute(  # of another one, named by mistake
+        delete(claims).where(claims.c.response_id == response, claims.c.institution != institution)
     )
-    row = db.execute(one).one_or_none()
-    if row is None:
-        return None
+    return ""
+
+
+def holder(db: Connection, response: str, area: str) -> Holder:
+    """Whose answer it is; `area` is the question that says from which part of the institution."""
+    row = db.execute(select(responses).where(responses.c.id == response)).one()
     said = select(answers.c.value).where(
-        answers.c.response_id == row.id,
+        answers.c.response_id == response,
         answers.c.question == area,
         answers.c.replaced_at.is_(None),
     )
-    return Answered(row.version, row.finished_at, db.scalar(said) or "")
+    at = row.finished_at or row.started_at
+    return Holder(row.version, at, db.scalar(said) or "", row.state == "completed")
 
 
 def tracker(db: Connection, script: Script) -> list[Institution]:
     """Every institution of the attached list, in its order."""
-    responses, answers = schema.responses, schema.answers
     statement = (
         select(answers.c.value, responses.c.folio, responses.c.finished_at)
         .join(responses, responses.c.id == answers.c.response_id)

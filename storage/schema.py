@@ -180,6 +180,20 @@ responses = Table(
     Index("ix_responses_counted", "form", "version", "state", "mode"),
 )
 
+institution_claims = Table(  # one answer each: whose it is
+    "institution_claims",
+    metadata,
+    Column("form", String(64), primary_key=True),
+    Column("institution", String(128), primary_key=True),
+    Column(
+        "response_id",
+        String(16),
+        ForeignKey("responses.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+)
+
 answers = Table(
     "answers",
     metadata,

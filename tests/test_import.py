@@ -321,12 +321,13 @@ def test_of_each_institution_one_answer_counts(engine, tmp_path):
         (tmp_path / "s.csv").write_text(header + rows, encoding="utf-8")
         found = importing.take(db, read, submissions.read(tmp_path / "s.csv", read), NOW, Random(1))
         tracked = institutions.tracker(db, read)
-    assert (found.taken, len(found.rejected)) == (2, 1)
+    assert (found.taken, len(found.rejected)) == (1, 2)
+    assert "has answered already" in found.rejected[0].faults[0]
     assert len([each for each in tracked if each.kind == "ayuntamiento"]) == 106
     assert [each.label for each in tracked if each.folio] == [
         read.tables["instituciones"][0]["nombre"]
     ]
-    assert tracked[0].earlier == 1
+    assert tracked[0].earlier == 0
 
 
 PLOTS = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -10,7 +12,9 @@ from sqlalchemy import select
 
 from bot import importing
 from dialogs import script, submissions
-from storage import forms, institutions, schema
+from dialogs.state import Dialog
+from dialogs.values import Inbound
+from storage import answers, forms, institutions, people, schema
 from storage.database import reading, writing
 from tests.pages_world import pages
 
@@ -75,8 +79,33 @@ def test_who_answered_may_correct_what_they_said(asked):
     assert "ya contestó" not in asked.says("ana", "atrás")[-1]
 
 
-def test_an_answer_that_is_not_complete_keeps_nobody_out(asked):
+def test_of_two_who_begin_together_one_goes_on_and_the_other_is_told_who(asked):
     answers_for(asked, "ana", KEYS[0])
+    (told,) = answers_for(asked, "beto", KEYS[0])
+    assert told.startswith("Por Ayuntamiento de Abalá ya contesta otra persona; empezó el ")
+    assert "pónganse de acuerdo" in told
+    for text in REST[:2]:
+        asked.says("ana", text)
+    assert "contesta otra persona, desde Transparencia; empezó" in asked.says("beto", KEYS[0])[-1]
+    assert len(told) <= 300
+
+
+def test_who_is_silent_for_days_loses_it_and_does_not_answer_beside_the_other(asked):
+    answers_for(asked, "ana", KEYS[0])
+    asked.clock.advance(institutions.HELD + timedelta(hours=1))
+    assert "Contesta por: Ayuntamiento de Abalá" in answers_for(asked, "beto", KEYS[0])[-1]
+    assert "ya contesta otra persona" in asked.says("ana", "sí")[-1]
+    ends(asked, "beto")
+    assert "ya contestó" in asked.says("ana", "sí")[-1]
+    with reading(asked.parts.engine) as db:
+        states = db.scalars(select(schema.responses.c.state).order_by(schema.responses.c.state))
+        assert states.all() == ["completed", "started"]
+
+
+def test_who_named_another_by_mistake_lets_it_go(asked):
+    answers_for(asked, "ana", KEYS[0])
+    asked.says("ana", "atrás")
+    assert "¿Desde qué área contesta?" in asked.says("ana", KEYS[1])[-1]
     assert "Contesta por: Ayuntamiento de Abalá" in answers_for(asked, "beto", KEYS[0])[-1]
 
 
@@ -91,13 +120,42 @@ def test_the_page_says_who_has_answered_and_who_is_missing(tmp_path):
                 encoding="utf-8",
             )
             given = submissions.read(sheet, read)
-            importing.take(db, read, given, site.parts.clock(), Random(1))
+            found = importing.take(db, read, given, site.parts.clock(), Random(1))
+            again = importing.take(db, read, given, site.parts.clock(), Random(2))
+        assert (found.taken, found.repeated, again.taken, again.repeated) == (1, 0, 0, 1)
+        for each in (*found.rejected, *again.rejected):
+            assert "this institution has answered already, since" in each.faults[0]
+        assert len(found.rejected) == len(again.rejected) == 1
         dora = site.as_("organizer")
         assert "Quién ha contestado" in dora.reads("/cuestionarios/ayuntamientos/1")
         page = dora.reads("/cuestionarios/ayuntamientos/instituciones")
         assert f"1 de {len(KEYS)} ha contestado" in page
         assert "Ayuntamiento de Abalá" in page.partition("Faltan")[0]
-        assert "otra respuesta anterior" in page.partition("Faltan")[0]
         assert "Ayuntamiento de Acanceh" in page.partition("Faltan")[2]
         assert "Quién ha contestado" not in dora.reads("/cuestionarios/consulta/1")
         assert dora.opens("/cuestionarios/consulta/instituciones").status_code == 404
+
+
+def test_of_two_at_the_same_moment_the_database_takes_one(tmp_path, database_url):
+    with pages(tmp_path, database_url, people=0) as site:
+        engine, now = site.parts.engine, site.parts.clock()
+        with writing(engine) as db:
+            for name in ("a", "b"):
+                person = people.hear(db, Inbound("chat", name, name, name, now), Random(name))
+                answers.begin(db, person, Dialog(name, "ayuntamientos", 1), now, "chat")
+        started, found = threading.Barrier(2), {}
+
+        def claims(name: str) -> None:
+            started.wait()
+            with writing(engine) as db:
+                found[name] = institutions.claim(db, "ayuntamientos", "31001", name, now)
+
+        both = [threading.Thread(target=claims, args=(name,)) for name in ("a", "b")]
+        for each in both:
+            each.start()
+        for each in both:
+            each.join()
+        assert sorted(found.values()) in (["", "a"], ["", "b"])
+        with reading(engine) as db:
+            kept = db.scalars(select(schema.institution_claims.c.response_id)).all()
+        assert found[kept[0]] == ""
