@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage import schema
-from storage.database import UNHURRIED, UNREACHABLE, reading
+from storage.database import UNHURRIED, UNREACHABLE, be_noticed, reading
 
 if TYPE_CHECKING:
     import psycopg
@@ -184,4 +184,6 @@ def _connected(engine: Engine) -> psycopg.Connection[Any]:
     import psycopg
 
     args, given = engine.dialect.create_connect_args(engine.url)
-    return psycopg.connect(*args, **{**given, **UNREACHABLE}, autocommit=True)
+    made = psycopg.connect(*args, **{**given, **UNREACHABLE}, autocommit=True)
+    be_noticed(made)
+    return made

@@ -79,10 +79,11 @@ class Postgres:
 
 
 @contextmanager
-def postgres(*, durable: bool = False) -> Iterator[Postgres]:
+def postgres(*, durable: bool = False, address: str = "") -> Iterator[Postgres]:
     """Start a server and stop it at the end; skips, and says why, where there is none.
 
-    A `durable` one waits for the disk at each commit, as those in service do.
+    A `durable` one waits for the disk at each commit, as those in service do. With an `address`
+    of this machine it also listens there, to whoever is on the same network.
     """
     if reason := absent():
         pytest.skip(reason)
@@ -92,7 +93,10 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
         if account is not None and os.getuid() == 0:
             os.chown(folder, account.pw_uid, account.pw_gid)
         _initialize(folder)
-        with _serving(folder, {} if durable else SETTINGS):
+        if address:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\n")
+        with _serving(folder, {} if durable else SETTINGS, address):
             yield Postgres(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -131,9 +135,9 @@ def _initialize(folder: Path) -> None:
 
 
 @contextmanager
-def _serving(folder: Path, settings: Mapping[str, str]) -> Iterator[None]:
+def _serving(folder: Path, settings: Mapping[str, str], address: str = "") -> Iterator[None]:
     command = [_program("postgres"), "-D", str(folder / "data"), "-k", str(folder)]
-    for name, value in {**settings, "listen_addresses": ""}.items():
+    for name, value in {**settings, "listen_addresses": address}.items():
         command += ["-c", f"{name}={value}"]
     listening.follow(folder / "log")
     with (folder / "log").open("ab") as log:

@@ -238,13 +238,14 @@ def tomorrow(engine: Engine, *, breaking: bool = False) -> None:
 def test_programs_go_on_and_start_while_the_tables_are_ahead_of_them(
     engine: Engine, known: dict[str, str], telegram: Telegram
 ) -> None:
-    port, later = free_port(), free_port()
+    port = free_port()
     with machine("worker", known), machine("web", known, port):
         bring(port, telegram_people.text(ANA, "hola"))
         telegram.wait(lambda: telegram.texts(ANA), 3 * PATIENCE)
         tomorrow(engine)
         bring(port, telegram_people.text(ANA, "es"))
         telegram.wait(lambda: "¿Aceptas" in telegram.texts(ANA)[-1], 3 * PATIENCE)
+    later = free_port()  # only now: one that is free for long is taken by somebody's call
     with machine("worker", known), machine("web", known, later):
         bring(later, telegram_people.text(ANA, "si"))
         telegram.wait(lambda: "¿Qué edad" in telegram.texts(ANA)[-1], 3 * PATIENCE)

@@ -90,14 +90,14 @@ def answers(port: int) -> bool:
         return False
 
 
-def bring(port: int, update: object) -> int:
+def bring(port: int, update: object, host: str = "127.0.0.1", patience: float = PATIENCE) -> int:
     """Post an update as Telegram would."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/hooks/telegram",
+        f"http://{host}:{port}/hooks/telegram",
         json.dumps(update).encode(),
         {"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(request, timeout=patience) as response:
         return int(response.status)
 
 

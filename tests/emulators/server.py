@@ -73,6 +73,9 @@ class Call:
     taken: bool = True
 
 
+HOST = "127.0.0.1"  # where they listen
+
+
 class Loopback:
     """Serves `handle` on an ephemeral port until closed; a context manager."""
 
@@ -84,7 +87,7 @@ class Loopback:
         self._lock = threading.Lock()
         self._server = _Server(self)
         port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{HOST}:{port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name=f"loopback-{port}"
         )
@@ -123,7 +126,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, loopback: Loopback):
         self.loopback = loopback
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((HOST, 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller who hangs up is no news; anything else must be seen."""
