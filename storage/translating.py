@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs import columns, form_texts, own_words, tables, translations
 from dialogs.script import Script
@@ -58,13 +59,20 @@ def edits(db: Connection, name: str, language: str) -> dict[str, Edit]:
 
 def put(db: Connection, name: str, language: str, changed: Iterable[String]) -> None:
     """Keep texts as they are now written or reviewed."""
+    insert = (postgresql if db.dialect.name == "postgresql" else sqlite).insert
     for string in changed:
         one = {"form": name, "language": language, "place": string.place}
         values = asdict(translations.edit_of(string))
-        rule = [table.c[key] == value for key, value in one.items()]
-        if not db.execute(update(table).where(*rule).values(**values)).rowcount:
-            db.execute(insert(table).values(**one, **values))
+        made = insert(table).values(**one, **values)  # of two who save at once, the later stands
+        db.execute(made.on_conflict_do_update(index_elements=list(one), set_=values))
     recount(db, name)
+
+
+def drafts(db: Connection, name: str, file: Path) -> int:
+    """Maya texts of a questionnaire's file that nobody has reviewed, in it or here."""
+    return translations.unreviewed(
+        form_texts.of_form(tables.read(file), MAYA), edits(db, name, MAYA)
+    )
 
 
 def published(db: Connection, name: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 from dialogs import translations
 from storage import organizers, schema, translating, troubles
 from storage.database import reading, writing
+from tests.emulators import samples
 from tests.pages_world import PASSWORD, Pages, Visitor, address, pages
 from tests.test_pages import GOOD_FORM
 from webhooks import spoken
@@ -135,6 +136,15 @@ def translates(site: Pages, dora: Visitor, said: str = "Ja'") -> None:
     dora.sends(MAYA, MAYA, texto=said, **given)
 
 
+def records(site: Pages, dora: Visitor) -> None:
+    with reading(site.parts.engine) as db:
+        string = next(
+            each for each in translating.now(db, "consulta", "yua") if each.column == "label"
+        )
+    given = {"lugar": string.place, "marca": translations.mark(string.source)}
+    dora.sends(MAYA, f"{MAYA}/grabacion", grabacion=(io.BytesIO(samples.OGG), "a.ogg"), **given)
+
+
 def takes_a_sheet_back(_site: Pages, dora: Visitor) -> None:
     file = io.BytesIO(dora.opens(f"{MAYA}/hoja.xlsx").data)
     dora.sends(MAYA, f"{MAYA}/hoja", hoja=(file, "hoja.xlsx"))
@@ -177,6 +187,7 @@ ACTS: Mapping[str, tuple[str, Act]] = {  # what is written down, and how it is d
     "forms.turn": ("abrió la consulta", lambda _, dora: dora.sends(
         "/cuestionarios", "/cuestionarios/consulta/1/estado", a="open")),
     "translators.write": ("escribió una traducción", translates),
+    "translators.record": ("grabó una traducción", records),
     "translators.take_back": ("subió una hoja de traducción", takes_a_sheet_back),
     "translators.publish": ("publicó traducciones", publishes_translations),
     "forums.add": ("abrió un foro", opens_a_forum),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +20,10 @@ from storage import database, forms, organizers, translating
 from storage.database import reading, writing
 from storage.vault import vault
 from tests.conftest import KEY
+from tests.emulators import samples
 from tests.pages_world import PASSWORD, Pages, address
 from tests.world import settings
-from webhooks import create_app
+from webhooks import create_app, recordings
 
 NOW = datetime(2027, 7, 1, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -198,3 +201,88 @@ def test_what_a_new_version_brings_reviewed_stands_and_other_edits_are_kept(engi
         found = {each.place: each.translation for each in translating.now(db, "comunidades", "yua")}
         assert (found[one.place], found[two.place]) == ("Beyo'", "Bey")
         assert translating.waiting(db, "comunidades") == 1
+
+
+# aloud
+
+
+def _recorded(site, string, content, name="a.ogg"):
+    page = "/traducciones/consulta"
+    given = {"lugar": string.place, "marca": translations.mark(string.source)}
+    found = site.as_("translator")
+    found.sends(page, f"{page}/grabacion", grabacion=(io.BytesIO(content), name), **given)
+    return found.reads(f"{page}?estado=todos"), found
+
+
+def test_a_text_is_recorded_heard_and_goes_out_with_the_next_version(site):
+    string = text(site, "consulta", "survey|municipio|label")
+    told, translator = _recorded(site, string, samples.OGG, "la grabación.mp3")
+    assert "Grabación guardada: municipio · texto" in told
+    audio = text(site, "consulta", string.place).audio
+    assert audio.endswith(".ogg")  # by what it is, not by what it is called
+    assert translator.opens(f"/media/{audio}").data == samples.OGG
+    page = translator.opens("/traducciones/consulta?estado=todos").text
+    assert f'src="/media/{audio}"' in page
+    dora = site.as_("organizer")
+    dora.sends("/traducciones/consulta", "/traducciones/consulta/publicar", borradores="si")
+    question = site.parts.desk.library.lookup("consulta", 2).question("municipio")
+    assert question.audio["yua"] == audio
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "Falta la grabación"),
+        (b"MZ\x90\x00" + b"x" * 200, "no es un audio que WhatsApp mande"),
+        (b"\x1a\x45\xdf\xa3" + b"x" * 200, "Guárdalo como OGG, MP3 o M4A"),
+        (samples.OGG + b"\0" * 9000, "pasa de 16 MB"),
+    ],
+    ids=["nothing", "a program", "webm", "large"],
+)
+def test_what_is_no_recording_is_refused_with_what_to_do(site, content, told, monkeypatch):
+    monkeypatch.setattr(recordings, "LARGEST_AUDIO", 9000)
+    string = text(site, "consulta", "survey|municipio|label")
+    assert told in _recorded(site, string, content)[0]
+    assert text(site, "consulta", string.place).audio == ""
+
+
+def test_a_new_text_saved_by_two_at_once_is_kept(engine: Engine) -> None:
+    string = String("survey", "agua", "label", "¿Hay agua?")
+    start = threading.Barrier(2)
+
+    def saves(said: str) -> None:
+        with writing(engine) as db:
+            if engine.dialect.name == "postgresql":  # on SQLite one waits for the other anyway
+                start.wait()
+            translating.put(db, "phrases", "yua", [replace(string, translation=said)])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(saves, ("Yaan ja'", "Yan ha'")))
+    with reading(engine) as db:
+        kept = translating.edits(db, "phrases", "yua")["survey|agua|label"].translation
+    assert kept in ("Yaan ja'", "Yan ha'")
+
+
+def test_what_was_reviewed_here_needs_no_flag_when_it_is_uploaded_again(site):
+    dora, translator = site.as_("organizer"), site.as_("translator")
+    form = (
+        "| survey | | | | |\n|---|---|---|---|---|\n| | type | name | label::Español (es) |"
+        " label::Maya (yua) | review::Maya (yua) |\n| | text | idea | ¿Qué propones? | Ba'ax? |"
+        " draft |\n\n| settings | | |\n|---|---|---|\n| | form_title | form_id |\n| | I | idea |\n"
+    )
+
+    def uploaded() -> str:
+        file = (io.BytesIO(form.encode()), "idea.md")
+        return dora.sends("/cuestionarios", "/cuestionarios/revisar", archivos=file).text
+
+    first = uploaded()
+    assert "Sé que hay maya sin revisar" in first
+    draft = first.partition('name="borrador" value="')[2].partition('"')[0]
+    given = {"borrador": draft, "archivo": "idea.md"}
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", **given, borradores="si")
+    string = text(site, "idea", "survey|idea|label")
+    page = "/traducciones/idea"
+    translator.sends(page, page, **fields(string, string.translation, "revisado"))
+    assert "Sé que hay maya sin revisar" not in uploaded()
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", **given)
+    assert "Publicado: idea, versión 2" in dora.reads("/cuestionarios")

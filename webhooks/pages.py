@@ -10,6 +10,7 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from dialogs.attachments import LARGEST_AUDIO
 from storage import translating
 from storage.database import reading
 from storage.organizers import ROLES, Role
@@ -24,6 +25,7 @@ from webhooks import (
     participation,
     plan,
     questionnaires,
+    recordings,
     rights,
     spoken,
     today,
@@ -31,8 +33,10 @@ from webhooks import (
     translators,
 )
 
-LARGEST_UPLOAD = 8_000_000  # bytes: a questionnaire with its catalogues
-UPLOADS = {"forms.check"}
+UPLOADS = {  # bytes
+    "forms.check": 8_000_000,  # a questionnaire with its catalogues
+    "translators.record": LARGEST_AUDIO + 100_000,  # with what is around it
+}
 
 PAGES: tuple[tuple[str, str, str, tuple[Role, ...]], ...] = (
     ("today.page", "Hoy", "today", ROLES),
@@ -52,7 +56,7 @@ MODULES = (
     questionnaires,
     tracker,
     entrances,
-    translators,
+    recordings,
     participation,
     forum_acts,
     messages,
@@ -62,7 +66,10 @@ MODULES = (
 REFUSALS = {
     403: ("Esta página no es para tu papel", "role"),
     404: ("Aquí no hay nada", "missing"),
-    413: ("El archivo es demasiado grande", "Sube uno de menos de 8 MB."),
+    413: (
+        "El archivo es demasiado grande",
+        "Un cuestionario puede tener hasta 8 MB; una grabación, hasta 16.",
+    ),
 }
 
 
@@ -100,7 +107,7 @@ def _unreviewed() -> int:
 
 def _allow_uploads() -> None:
     if request.endpoint in UPLOADS:
-        request.max_content_length = LARGEST_UPLOAD
+        request.max_content_length = UPLOADS[request.endpoint]
 
 
 def _refuse(error: HTTPException) -> ResponseReturnValue:

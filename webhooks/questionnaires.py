@@ -288,10 +288,12 @@ def check() -> Any:
     if script is None or checked.faults:
         shutil.rmtree(path.parent, ignore_errors=True)
         return render_template("form_faults.html", faults=checked.faults, file=path.name), 422
+    with reading(parts().engine) as db:
+        drafts = translating.drafts(db, script.name, path)
     better = [each for each in checked.warnings if each.said.kind != "untranslated"]
     return render_template(
         "form.html", version=None, draft=draft, file=path.name, trial=_trial(script),
-        better=better, **_shown(script),
+        better=better, **{**_shown(script), "drafts": drafts},
     )  # fmt: skip
 
 
@@ -335,7 +337,9 @@ def publish() -> Response:
         flash("El archivo ya no está. Súbelo otra vez.", "fault")
         return redirect(url_for("forms.page"))
     found = scripts.read(path)
-    if found.drafts and not given.get("borradores"):
+    with reading(parts().engine) as db:
+        drafts = translating.drafts(db, found.name, path)
+    if drafts and not given.get("borradores"):
         flash("No se publicó: hay textos en maya sin revisar. Marca que lo sabes, o corrígelos.",
               "fault")  # fmt: skip
         return redirect(url_for("forms.page"))
@@ -351,7 +355,7 @@ def publish() -> Response:
             db, path, parts().clock(), state=state, front=bool(given.get("primero"))
         )
         translating.published(db, made.name)
-        about = f"{made.name}, versión {made.version} ({state}); sin revisar: {made.drafts}"
+        about = f"{made.name}, versión {made.version} ({state}); sin revisar: {drafts}"
         note(db, "publicó un cuestionario", about)
     shutil.rmtree(path.parent, ignore_errors=True)
     flash(f"Publicado: {made.name}, versión {made.version}. "

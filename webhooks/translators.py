@@ -30,7 +30,7 @@ from dialogs.translations import DRAFT, MISSING, REVIEWED, String
 from storage import reports, translating
 from storage.database import reading, writing
 from storage.organizers import Role
-from webhooks import spoken
+from webhooks import published, spoken
 from webhooks.access import allowed, me, note, parts, wants_part
 
 blueprint = Blueprint("translators", __name__, url_prefix="/traducciones")
@@ -104,9 +104,9 @@ def _works(db: Connection) -> Iterator[Work]:
 @allowed(*SEE)
 def show(name: str) -> str:
     """The texts of one questionnaire in one language: those that wait for somebody, or all."""
-    language, which = _language(), request.args.get("estado", OPEN)
+    language, which = language_asked(), request.args.get("estado", OPEN)
     with reading(parts().engine) as db:
-        lines = _lines(db, name, language)
+        lines = lines_of(db, name, language)
         changed = 0 if name in OWN else translating.waiting(db, name)
     counts = Counter(line.string.state for line in lines)
     wanted = {OPEN: (MISSING, DRAFT), "todos": tuple(STATES)}.get(which, (which,))
@@ -122,7 +122,7 @@ def show(name: str) -> str:
     )
 
 
-def _language() -> str:
+def language_asked() -> str:
     """The code of the language that is asked for; there is no page of anything else."""
     code = request.values.get("lengua", "yua")
     if not re.fullmatch(r"[a-z]{2,3}", code):
@@ -138,10 +138,11 @@ def _around(name: str, language: str) -> dict[str, Any]:
         "language": language,
         "longest": LONGEST,
         "mark": translations.mark,
+        "heard": published.address,
     }
 
 
-def _lines(db: Connection, name: str, language: str) -> list[Line]:
+def lines_of(db: Connection, name: str, language: str) -> list[Line]:
     try:
         strings = translating.now(db, name, language)
     except LookupError:
@@ -156,13 +157,13 @@ def _lines(db: Connection, name: str, language: str) -> list[Line]:
 @allowed(*SEE)
 def write(name: str) -> Any:
     """Keep what was written for a text, as a draft or as reviewed."""
-    given, language = request.form, _language()
+    given, language = request.form, language_asked()
     review = given.get("a") == "revisado"
     if review and me().role != "translator":
         abort(403)
     with writing(parts().engine) as db:
         place = given.get("lugar", "")
-        line = next((x for x in _lines(db, name, language) if x.string.place == place), None)
+        line = next((x for x in lines_of(db, name, language) if x.string.place == place), None)
         if line is None:
             abort(404)
         line = replace(line, string=_edited(line.string, given.get("texto", ""), review=review))
@@ -211,9 +212,9 @@ def _fault(string: String, mark: str) -> str:
 @allowed(*SEE)
 def sheet(name: str) -> Response:
     """Every text with its state, to be worked on in a spreadsheet."""
-    language = _language()
+    language = language_asked()
     with reading(parts().engine) as db:
-        strings = [line.string for line in _lines(db, name, language)]
+        strings = [line.string for line in lines_of(db, name, language)]
     with TemporaryDirectory() as folder:
         path = Path(folder, "hoja.xlsx")
         translations.export(strings, path)
@@ -226,7 +227,7 @@ def sheet(name: str) -> Response:
 @allowed(*SEE)
 def take_back(name: str) -> Response:
     """Take a sheet back, with the states that it gives."""
-    language, file = _language(), request.files.get("hoja")
+    language, file = language_asked(), request.files.get("hoja")
     back = redirect(url_for("translators.show", name=name, lengua=language, estado="todos"))
     if file is None or not file.filename:
         flash("Falta la hoja: elige el archivo .xlsx que bajaste de aquí.", "fault")
@@ -245,7 +246,7 @@ def take_back(name: str) -> Response:
             flash("No se guardó nada.", "fault")
             return back
     with writing(parts().engine) as db:
-        now = [line.string for line in _lines(db, name, language)]
+        now = [line.string for line in lines_of(db, name, language)]
         changed = _allowed(translations.returned(now, given))
         translating.put(db, name, language, changed)
         reviewed = translations.counts(changed)[REVIEWED]
@@ -283,7 +284,7 @@ def publish(name: str) -> Response:
         if name in OWN or not translating.waiting(db, name):
             flash("No hay cambios que publicar.", "fault")
             return redirect(url_for("translators.show", name=name))
-        drafts = sum(line.string.state == DRAFT for line in _lines(db, name, "yua"))
+        drafts = sum(line.string.state == DRAFT for line in lines_of(db, name, "yua"))
         if drafts and not request.form.get("borradores"):
             flash("No se publicó: hay maya sin revisar. Marca que lo sabes, o pide la revisión.",
                   "fault")  # fmt: skip
