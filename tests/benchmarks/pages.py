@@ -72,6 +72,7 @@ ROWS = (
     """INSERT INTO requests (person_id, kind, at)
        SELECT n * 200, 'erasure', now() - n % 20 * interval '1 day'
        FROM generate_series(1, :people / 1000) n""",
+    "SELECT setval(pg_get_serial_sequence('people', 'id'), :people)",  # newcomers may follow
 )
 
 
