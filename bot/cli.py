@@ -124,6 +124,7 @@ def _run(*, worker: bool) -> None:
 def _become_the_server(settings: Settings, *, worker: bool) -> None:
     """Give this process over to the web server: what was loaded to check the settings goes."""
     os.environ["CONSULTA_WORKER"] = "1" if worker else "0"
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # one for each thread would take 5 MB more
     sys.stdout.flush()
     command = [sys.executable, "-m", "bot.serving", settings.host, str(settings.port)]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
