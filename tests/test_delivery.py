@@ -65,6 +65,31 @@ def test_slots_of_all_workers_are_one_row(there: Forums) -> None:
     assert first.apart >= 0.01
 
 
+def test_only_who_sends_alone_takes_up_slots_that_were_missed(there: Forums) -> None:
+    """Beside another they were too late: the second that they belonged to held his messages."""
+    rates = {"rates": {"x": 100.0}}
+    one, other = (replace(there.post, **rates, paces={}, mine={}, shared={}) for _ in range(2))
+    missed, start = 0.025, there.now  # seconds: two slots
+
+    def sends(post: delivery.Post, after: float) -> float:
+        """By how much its next slot is ahead; less than nothing: one that was missed."""
+        now = start + timedelta(seconds=after)
+        with writing(there.engine) as db:
+            slots = delivery._slots(db, post, "x", now, 1)
+            delivery._take(db, post, "x", slots, 1, replied=False)
+        return slots.first - now.timestamp()
+
+    sends(one, 0)
+    assert sends(one, missed) < 0
+    for number in (2, 3, 4):  # here each sees that there is another
+        sends((one, other)[number % 2], number * missed)
+    assert [sends((one, other)[n % 2], n * missed) for n in range(5, 13)] == [0.0] * 8
+    later = 13 * missed + delivery.SHARED
+    sends(one, later)
+    sends(one, later + delivery.SHARED)
+    assert sends(one, later + delivery.SHARED + missed) < 0
+
+
 def test_a_fifth_is_kept_for_replies_while_people_write(small: Forums) -> None:
     post = replace(small.post, credit={})
     given = [delivery._share(post, "telegram", 3) for _ in range(100)]

@@ -59,6 +59,7 @@ def test_the_figures_say_what_waits_and_what_failed(world: World) -> None:
     world.settle()
     client = world.app.test_client()
     assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/healthz/ready").json == {"status": "ok"}
     assert client.get("/healthz/live").json == {"status": "ok"}
     lines = client.get("/metrics").text.splitlines()
     assert "consulta_people 1.0" in lines

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import psycopg
+from click.testing import CliRunner
 from psycopg import sql
 
+from bot.cli import main
 from tests import databases, listening
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people
 from tests.emulators.telegram import Telegram
+from tests.forum_world import Forums
 from tests.test_machines import machine
 from tests.test_serve import bring, environment, free_port, started
 from tests.test_serve import telegram as telegram
-from tests.world import PATIENCE
+from tests.world import PATIENCE, world
 
 KEY = "una clave de prueba"
 XIMENA = telegram_people.Person(8000000000123, "Canariohalach", "x0canary")
@@ -89,3 +93,56 @@ def _write_everything_down(pg: databases.Postgres, url: str) -> None:
 def _run(url: str, statement: str) -> Any:
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         return connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+
+
+NAMED = {  # the operator says who; or what it takes is a file, and its words are a file's
+    *("chat", "demo", "serve", "web", "worker", "poll", "import", "language evaluate"),
+    *("form check", "form show", "form simulate", "form xlsx", "form import", "form publish"),
+    *("form translations export", "form translations import", "facilitator add"),
+    *("facilitator close", "organizer add", "forum add", "forum change", "forum cancel"),
+    *("forum attend", "forum qr", "forum conclusions", "forum role", "invite plan", "invite test"),
+    *(
+        "db rotate-key",
+        "invite change",
+        "person forget",
+        "notice publish",
+        "telegram set-webhook",
+        "db move",
+    ),
+}
+
+
+def test_what_commands_print_names_nobody(tmp_path: Path) -> None:
+    """A person's own words and name are in no list, state or figure; files are another matter."""
+    with world(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'consulta.db'}") as made:
+        made.cast["ximena"] = XIMENA
+        there = Forums(made, tmp_path)
+        there.guest("eva")
+        made.answers_until("ximena", "hola", "es", "si", "3", "Mérida", "sí", "colonia x0canary")
+        made.telegram.fail(provider.broken(500), method="sendMessage")
+        sent, forum = there.invited(there.forum()), "1"
+        made.says("ximena", WORDS)
+    known = {"CONSULTA_DATA": str(tmp_path / "data"), "CONSULTA_SECRET_KEY": KEY}
+    file = {name: str(tmp_path / name) for name in ("out", "r.html", "p.json", "copy")}
+    given = {
+        "form translations status": ["consulta"], "form changes": ["consulta"],
+        "form link": ["consulta", "--bot", "b"], "forum show": [forum],
+        "forum attendance": [forum], "export": [file["out"]], "report": [file["r.html"]],
+        "person export": [f"telegram:{XIMENA.id}", file["p.json"]], "media copy": [file["copy"]],
+        **{f"invite {what}": [str(sent)] for what in (
+            "preview", "status", "pause", "resume", "resend-uncertain", "cancel")},
+    }  # fmt: skip
+    commands = [name for name in every(main) if name not in NAMED]
+    for name in sorted(commands, key=lambda name: (name == "invite cancel", name)):
+        ran = CliRunner().invoke(main, [*name.split(), *given.get(name, [])], env=known)
+        assert ran.exception is None or isinstance(ran.exception, SystemExit), name
+        assert listening.overheard(ran.output.splitlines()) == [], name
+
+
+def every(group: click.Group, before: str = "") -> Iterator[str]:
+    """The commands of a group and of those within."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from every(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,10 +17,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from bot import tracing
 from bot.cli import main
+from tests.databases import Postgres
 from tests.emulators import telegram as bot_api
+from tests.emulators import telegram_people
 from tests.listening import SECRETS
+from tests.test_machines import KEY, machine
 from tests.test_rights import wait_for
-from tests.world import ANA, BETO, World
+from tests.test_serve import bring, environment, free_port
+from tests.world import ANA, BETO, PATIENCE, World
 from tests.world import world as live
 
 
@@ -111,6 +116,26 @@ def test_nothing_of_anybody_is_in_a_trace(traced: World, receiver: Receiver) -> 
     told = {"channel", "kind", "lane", "attempt"}
     assert keys == {f"consulta.{key}" for key in told}
     assert [event for span in every for event in span.events] == []
+
+
+def test_two_processes_write_one_trace_and_lose_nothing_at_their_end(
+    receiver: Receiver, pg: Postgres, tmp_path: Path
+) -> None:
+    port, endpoint = free_port(), os.environ[tracing.ENDPOINT]
+    with pg.fresh() as url, bot_api.Telegram() as telegram:
+        known = environment(
+            tmp_path, telegram, CONSULTA_DATABASE_URL=url, CONSULTA_SECRET_KEY=KEY,
+            **{tracing.ENDPOINT: endpoint, "OTEL_BSP_SCHEDULE_DELAY": "60000"},
+        )  # fmt: skip
+        with machine("worker", known), machine("web", known, port):
+            bring(port, telegram_people.text(ANA, "hola"))
+            telegram.wait(lambda: telegram.texts(ANA), PATIENCE)
+            assert receiver.bodies == []
+    [heard], sent = receiver.spans("heard"), receiver.spans("sent")
+    assert sent
+    assert {(span.trace_id, span.parent_span_id) for span in sent} == {
+        (heard.trace_id, heard.span_id)
+    }
 
 
 def test_without_an_endpoint_nothing_is_loaded_and_nothing_kept(tmp_path: Path) -> None:

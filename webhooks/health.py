@@ -14,6 +14,7 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@blueprint.get("/healthz/ready")
 def healthz() -> Response:
     """Ready: the database answers, and the delivery goes on if it is in this process.
 
