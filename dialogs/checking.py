@@ -24,7 +24,7 @@ READABLE = 40  # letters that a Telegram button shows on a small screen
 BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_telegram"))
 PEOPLE = 40  # simulated, for the reading time
 OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
-ROW = re.compile(r"\[row\s*:\s*(\d+)\]")
+ROW = re.compile(r"\[row\s*:\s*(\d+|unknown)\]")
 NAMED = re.compile(r"'([^']+)'|\bnamed (\w+)")
 
 
@@ -95,9 +95,10 @@ def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
 
 def _row_of(told: str, survey: Sheet) -> int:
     """The row that pyxform names, or the only one with the words or the parameter it names."""
-    if match := ROW.search(told):
+    if (match := ROW.search(told)) and match[1].isdecimal():
         return int(match[1])
-    named = {word for words in NAMED.findall(told) for word in words if word}
+    named = {word for words in NAMED.findall(told) for word in words} - {"", "survey"}
+    named -= {columns.header(written)[0] for written in survey.headers}
     named |= kinds.PARAMETERS & {*re.findall(r"[\w-]+", told)}
     found = {
         number

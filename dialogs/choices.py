@@ -41,10 +41,20 @@ class Reader:
 def read_lists(reader: Reader, book: Workbook) -> None:
     """The sheets that hold choices, by list name."""
     repeated = _setting(book, "allow_choice_duplicates") in ("yes", "true", "1")
+    found: dict[str, list[Option]] = {}
+    names = set[tuple[str, str]]()
     for sheet in ("choices", "external_choices"):
-        if sheet in book:
-            for row in columns.rows(sheet, book[sheet], reader.default):
-                _choice(reader, row, repeated=repeated or sheet == "external_choices")
+        for row in columns.rows(sheet, book[sheet], reader.default) if sheet in book else ():
+            list_name, option = row.cell("list_name"), _option(row)
+            key = (list_name, option.name)
+            if not _stands(reader, row, option):
+                continue
+            if key in names and not repeated and sheet == "choices":
+                reader.fault(row, option.name, said("choice_twice", list=list_name))
+                continue
+            names.add(key)
+            found.setdefault(list_name, []).append(option)
+    reader.lists.update({name: tuple(options) for name, options in found.items()})
 
 
 def _setting(book: Workbook, name: str) -> str:
@@ -55,21 +65,16 @@ def _setting(book: Workbook, name: str) -> str:
     return ""
 
 
-def _choice(reader: Reader, row: Row, *, repeated: bool) -> None:
+def _stands(reader: Reader, row: Row, option: Option) -> bool:
+    """Whether a row holds a choice; a list without one, or one without a list, is a fault."""
     list_name = row.cell("list_name")
-    option = _option(row)
-    if not list_name and not option.name:
-        return
-    if not list_name or not option.name:
+    if list_name and option.name:
+        if not row.text("label"):
+            reader.warn(row, option.name, said("choice_unlabelled"))
+        return True
+    if list_name or option.name:
         reader.fault(row, option.name, said("choice_nameless"))
-        return
-    others = reader.lists.get(list_name, ())
-    if not repeated and any(option.name == other.name for other in others):
-        reader.fault(row, option.name, said("choice_twice", list=list_name))
-        return
-    if not row.text("label"):
-        reader.warn(row, option.name, said("choice_unlabelled"))
-    reader.lists[list_name] = (*others, option)
+    return False
 
 
 def _option(row: Row) -> Option:

@@ -142,6 +142,9 @@ class Script:
     settles: bool = False  # an answer may change others: computed, preset, or looked back at
     bilingual: bool = False  # it asks for the language itself; until then it speaks all of them
     copies: dict[str, Question] = field(default_factory=dict, compare=False, repr=False)  # cache
+    stood: dict[tuple[str, ...], tuple[Option, ...]] = field(  # cache of which choices stand
+        default_factory=dict, compare=False, repr=False
+    )
 
     def question(self, name: str) -> Question:
         """The question of this name; with "#2", as the second instance of its repeat asks it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,9 @@ from dialogs.state import Dialog, Disposition
 from dialogs.values import in_language
 
 MOST_INSTANCES = 100  # of a repeat, whatever its count says
+MANY = 100  # choices; of 30,000 a filter takes 15 ms, and a turn asks for them several times
+MOST_KEPT = 2000  # answers for which it is known which of many choices stand
+UNSTEADY = re.compile(r"\b(?:today|now|random|uuid|once|position)\s*\(|jr:")
 LAST = ("yes", "true", "1", "si", "sí")
 
 
@@ -180,6 +184,19 @@ def standing(question: Question, here: Scope, script: Script) -> tuple[Option, .
     test = question.choice_filter
     if test is None:
         return question.options
+    if len(question.options) < MANY or script.repeats or UNSTEADY.search(test.source):
+        return _standing(question, test, here, script)
+    key = (question.name, *(here.values.get(name, "") for name in sorted(test.names)))
+    if key not in script.stood:
+        if len(script.stood) > MOST_KEPT:
+            script.stood.clear()
+        script.stood[key] = _standing(question, test, here, script)
+    return script.stood[key]
+
+
+def _standing(
+    question: Question, test: Expression, here: Scope, script: Script
+) -> tuple[Option, ...]:
     row: dict[str, str] = {}  # one scope for all choices: making one for each takes 2 µs
     here = replace(at(here, question, script), row=row)
     found = []

@@ -524,3 +524,23 @@ def test_only_what_repeats_is_numbered(chat):
         "end_repeat | | ",
     )
     assert talk.messages[0].startswith("Hijo · 1\n\nDatos\n\n1 de 1 · ¿Nombre?")
+
+
+def test_of_many_choices_those_of_the_changed_answer_stand(tmp_path):
+    towns = "".join(f"| | towns | t{at} | Lugar {at} | {at % 3} |\n" for at in range(150))
+    form = f"""
+| survey |
+| | type | name | label | choice_filter |
+| | integer | zone | ¿Zona? | |
+| | select_one towns | town | ¿Lugar? | zone = ${{zone}} |
+| choices |
+| | list_name | name | label | zone |
+{towns}"""
+    (tmp_path / "f.md").write_text(form, encoding="utf-8")
+    read = script.read(tmp_path / "f.md")
+    talk = Chat(Library(lambda _form, _version: read))
+    assert "Lugar" in talk.says("hola", "1")
+    talk.says("Lugar 4", "atrás", "atrás", "2", "Lugar 4")
+    assert talk.kept == {"zone": "2"}
+    talk.says("Lugar 5")
+    assert talk.kept == {"zone": "2", "town": "t5"}
