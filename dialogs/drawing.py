@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dialogs.questions import CHOSEN, Question, Script
@@ -21,6 +22,17 @@ COLOURS = {  # fill, by what a row is
     "open": "#e6f4ea",
     "other": "#fef7e0",
 }
+
+
+SPANISH = {  # for a drawing on the organizers' pages
+    "required": "obligatoria",
+    "rule": "regla",
+    "filter": "filtro",
+    "role": "papel",
+    "choices": "opciones",
+    "if": "si",
+}
+Words = Mapping[str, str]  # instead of English ones
 
 
 def tree(script: Script, language: str = "es") -> Tree:
@@ -68,20 +80,22 @@ def _label(question: Question, language: str) -> str:
     return " ".join(in_language(question.label, language).split())
 
 
-def _marks(question: Question) -> Iterator[str]:
+def _marks(question: Question, words: Words = MappingProxyType({})) -> Iterator[str]:
     if question.required:
-        yield "required"
-    if question.constraint is not None:
-        yield f"rule: {question.constraint.source}"
-    if question.choice_filter is not None:
-        yield f"filter: {question.choice_filter.source}"
-    if question.role:
-        yield f"role: {question.role}"
+        yield words.get("required", "required")
+    given = {
+        "rule": question.constraint and question.constraint.source,
+        "filter": question.choice_filter and question.choice_filter.source,
+        "role": question.role,
+    }
+    for name, source in given.items():
+        if source:
+            yield f"{words.get(name, name)}: {source}"
 
 
-def svg(script: Script, language: str = "es") -> str:
+def svg(script: Script, language: str = "es", words: Words = MappingProxyType({})) -> str:
     """The same as a drawing: one box a question, indented by its conditions."""
-    rows = list(_rows(script, language))
+    rows = list(_rows(script, language, words))
     height = TOP + ROW * len(rows) + 20
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
@@ -95,23 +109,23 @@ def svg(script: Script, language: str = "es") -> str:
     return "\n".join((*parts, "</svg>\n"))
 
 
-def _rows(script: Script, language: str) -> Iterator[tuple[int, str, str, str]]:
+def _rows(script: Script, language: str, words: Words) -> Iterator[tuple[int, str, str, str]]:
     """Indentation, kind, and the two lines of each box."""
     for question in script.questions:
         indent = min(len(_conditions(question, script)), 6)
         condition = question.relevant[-1].source if question.relevant else ""
         told = (
-            f"if {condition}" if condition else "",
-            *_marks(question),
-            _choices(question, language),
+            f"{words.get('if', 'if')} {condition}" if condition else "",
+            *_marks(question, words),
+            _choices(question, language, words),
         )
         second = " · ".join(part for part in told if part)
         yield indent, _kind(question), f"{question.name}  {_label(question, language)}", second
 
 
-def _choices(question: Question, language: str) -> str:
+def _choices(question: Question, language: str, words: Words) -> str:
     if len(question.options) > 12:
-        return f"{len(question.options)} choices"
+        return f"{len(question.options)} {words.get('choices', 'choices')}"
     return " / ".join(in_language(option.label, language) for option in question.options)
 
 

@@ -603,6 +603,7 @@ def test_the_tree_says_conditions_in_plain_words_and_comes_as_a_drawing(site):
     found = site.as_("translator").opens("/cuestionarios/consulta/1/arbol.svg")
     assert found.content_type == "image/svg+xml"
     assert found.text.startswith("<svg")
+    assert "obligatoria · papel: consent" in found.text
 
 
 # forums

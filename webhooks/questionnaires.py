@@ -123,7 +123,7 @@ def picture(name: str, number: int) -> Response:
         script = parts().desk.library.lookup(name, number)
     except LookupError:
         abort(404)
-    return Response(drawing.svg(script), content_type="image/svg+xml")
+    return Response(drawing.svg(script, words=drawing.SPANISH), content_type="image/svg+xml")
 
 
 @blueprint.post("/probar")
