@@ -19,6 +19,7 @@ from dialogs.values import Text
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
 TRUE, FALSE = ("yes", "true", "true()", "1"), ("no", "false", "false()", "0", "")
 SPELT_TRUTHS = {"yes": "true()", "true": "true()", "no": "false()", "false": "false()"}
+LAST_SAVED = re.compile(r"\$\{\s*last-saved#[^{}]+\}")
 CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
 OTHER = "other"
 ROLES = (
@@ -156,6 +157,9 @@ def _truth(reader: Reader, row: Row, column: str) -> tuple[bool, Expression | No
 
 def _default(reader: Reader, row: Row) -> Expression | str:
     written = row.cell("default")
+    if LAST_SAVED.fullmatch(written):
+        reader.warn(row, row.cell("name"), said("never_saved", answer=written))
+        return ""
     if CALCULATED.search(written):
         return _first(reader, row, "default") or ""
     return written

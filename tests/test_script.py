@@ -179,6 +179,15 @@ def test_a_cell_that_a_spreadsheet_makes_true_or_false_is_read_as_pyxform_reads_
     assert (test[0] if column == "relevant" else test).source == source
 
 
+def test_what_only_a_phone_remembers_is_told_and_nothing_is_preset(tmp_path):
+    rows = survey("text | a | ¿? | ${last-saved#a}", header="type | name | label | default")
+    found = script.load(written(tmp_path, rows))
+    assert found.faults == ()
+    assert found.script
+    assert found.script.questions[0].default == ""
+    assert [warning.row for warning in found.warnings] == [2]
+
+
 def test_every_fault_is_told_at_once(tmp_path):
     text = survey("text | uno |", "video | dos | ¿?", "text | tres | ${cuatro}")
     assert len(problems(tmp_path, text)) == 3
