@@ -38,6 +38,7 @@ from dialogs.values import LANGUAGES, in_language
 
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
+LONGEST_NAME = 100  # letters of a question; answers are stored by it, "#2#1" behind it
 LONGEST_QUOTED = 40  # letters of a cell that a fault names
 FACTS = frozenset(("folio", "aviso_url", "foro"))  # what labels may name besides answers
 REFUSED_SHEETS = {
@@ -358,6 +359,8 @@ def _named(reader: Reader, row: Row, name: str, names: set[str]) -> bool:
         reader.fault(row, "", said("no_name"))
     elif not re.fullmatch(r"[^\W\d][\w.-]*", name):
         reader.fault(row, name, said("bad_name"))
+    elif len(name) > LONGEST_NAME:
+        reader.fault(row, name, said("name_long", letters=len(name), most=LONGEST_NAME))
     elif (unique := "/".join((*reader.around, name.lower()))) in names:
         reader.fault(row, name, said("same_name"))
     else:

@@ -104,6 +104,7 @@ FAULTS = [
         "row 7 (r): Another question has this name.",
     ),
     ("text | 1a | ¿?", "row 2 (1a): The name cannot be used."),
+    (f"text | {'a' * 101} | ¿?", "The name has 101 letters; 100 fit."),
     ("text | uno |", "row 2 (uno): The question has no label."),
     (" | uno | ¿?", "row 2 (uno): The row has no type."),
     ("select_one no_hay | uno | ¿?", "row 2 (uno): The list 'no_hay' is not on the choices sheet."),
