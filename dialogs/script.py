@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -280,7 +280,10 @@ def _begin(
     if row.text("label"):
         outer = tuple(test for frame in frames for test in frame.tests)
         within = _within(frames)
-        made.append(rows.heading(row, outer, within, len(made)))
+        heading = rows.heading(row, outer, within, len(made))
+        if any(heading.name == other.name for other in made):  # groups in others may share a name
+            heading = replace(heading, name=f"{row.number}.title")
+        made.append(heading)
 
 
 def _end(

@@ -544,3 +544,16 @@ def test_of_many_choices_those_of_the_changed_answer_stand(tmp_path):
     assert talk.kept == {"zone": "2"}
     talk.says("Lugar 5")
     assert talk.kept == {"zone": "2", "town": "t5"}
+
+
+def test_groups_of_one_name_in_several_others_are_each_announced(chat):
+    inner = ("begin_group | data | Datos de {}", "text | who | ¿Quién {}?", "end_group | | ")
+    talk = chat(
+        PLAIN,
+        *("begin_group | a | ", *(row.format("A") for row in inner), "end_group | | "),
+        *("begin_group | b | ", *(row.format("B") for row in inner), "end_group | | "),
+    )
+    assert talk.messages[0].startswith("Datos de A")
+    assert talk.says("Ana").startswith("Datos de B")
+    talk.says("Beto")
+    assert talk.kept == {"a-data-who": "Ana", "b-data-who": "Beto"}
