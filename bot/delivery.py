@@ -37,6 +37,7 @@ from dialogs.values import Media, Message
 from storage import answers, outbox, receipts, senders
 from storage.database import reading, writing
 from storage.outbox import Hand, Letter
+from storage.receipts import Flight
 from storage.senders import Slots
 
 log = structlog.get_logger()
@@ -48,6 +49,7 @@ BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, howe
 NOTING = timedelta(milliseconds=150)  # until it is written that an answer went out
 BUSY = 8  # letters on their way: with fewer, an answer does not wait for the breath
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
+FRESH = outbox.LEASE / 3  # from there on others may take this process for dead, and look it up
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
 BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
 SECOND = 1.035  # and what is counted as one: a message may be quicker than the one before it
@@ -57,7 +59,7 @@ LOOK_AGAIN = timedelta(minutes=5)
 STORE_AWAY = timedelta(minutes=1)  # until a file that could not be kept is brought once more
 
 Note = TypeVar("Note")
-Settle = Callable[[Connection, datetime], None]
+Settle = Callable[[Connection, datetime], object]
 Taken = tuple[int, str, datetime]  # our id, the provider's, when
 
 
@@ -162,7 +164,7 @@ class Post:
     lining: threading.Lock = field(default_factory=threading.Lock)  # lines are joined in any thread
     paces: dict[str, Pace] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # channel -> until when it is told to
-    handing: list[tuple[int, asyncio.Future[bool]]] = field(default_factory=list)
+    handing: list[tuple[int, asyncio.Future[datetime | None]]] = field(default_factory=list)
     mine: dict[str, float] = field(default_factory=dict)  # up to where this process took slots
     shared: dict[str, float] = field(default_factory=dict)  # until when others are likely to send
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
@@ -356,6 +358,8 @@ def _hand(db: Connection, post: Post, ahead: Ahead) -> Hand:
             return False
         if name not in post.rates:
             return True
+        if post.shared.get(name, 0.0) > now.timestamp():
+            return False  # the row of the slots would be held for as long as all are heard
         if name not in slots:
             slots[name] = _slots(db, post, name, now, room)
         return sum(each.channel == name for each in hand.letters) < slots[name].count
@@ -528,10 +532,10 @@ async def _deliver(post: Post, ready: Ready) -> Settle | None:
 
 async def _kept(post: Post, ready: Ready) -> Settle | None:
     """Wait for the letter's turn; what is to be written if it may not go out after all."""
-    letter = ready.letter
+    letter, handed = ready.letter, None
     if letter.invitation_id:
         await _sleep_until(post, ready.moment - HANDING)
-        if not await _handed_over(post, letter):
+        if not (handed := await _handed_over(post, letter)):
             return lambda _db, _now: None  # somebody else has it by now
     if ready.moment:
         await _sleep_until(post, ready.moment)
@@ -543,6 +547,9 @@ async def _kept(post: Post, ready: Ready) -> Settle | None:
                 await asyncio.sleep(wait)
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
         return _back(letter)
+    if handed and post.clock() - handed > FRESH:
+        kept = Flight(letter.id, handed, "kept")
+        return lambda db, _now: receipts.landed(db, kept)
     if letter.invitation_id and post.flights and not post.flights.begun(letter.id):
         return _back(letter)
     return None
@@ -557,24 +564,27 @@ def _too_late(post: Post, ready: Ready) -> bool:
     return post.shared.get(ready.letter.channel, 0.0) > now > ready.moment + senders.JITTER
 
 
-async def _handed_over(post: Post, letter: Letter) -> bool:
-    """Have it written, before it is sent, that an invitation goes out: together with others."""
-    future = asyncio.get_running_loop().create_future()
+async def _handed_over(post: Post, letter: Letter) -> datetime | None:
+    """Have it written, before it is sent, that an invitation goes out: together with others.
+
+    When that was; None if somebody else has it by now.
+    """
+    future: asyncio.Future[datetime | None] = asyncio.get_running_loop().create_future()
     post.handing.append((letter.id, future))
     if len(post.handing) == 1:
         await asyncio.sleep(HANDING / 2)
         batch, post.handing = post.handing, []
         mine: set[int] = set()
+        now = post.clock()
         try:
-            mine = await asyncio.to_thread(_hand_over, post, [id_ for id_, _ in batch])
+            mine = await asyncio.to_thread(_hand_over, post, [id_ for id_, _ in batch], now)
         finally:  # whatever happens, nobody waits for ever
             for id_, waiting in batch:
-                waiting.set_result(id_ in mine)
-    return bool(await future)
+                waiting.set_result(now if id_ in mine else None)
+    return await future
 
 
-def _hand_over(post: Post, ids: Sequence[int]) -> set[int]:
-    now = post.clock()
+def _hand_over(post: Post, ids: Sequence[int], now: datetime) -> set[int]:
     if post.flights and not post.flights.handed(ids, now):
         log.warning("nothing can be noted, is the disk full? No invitation is sent")
         return set()

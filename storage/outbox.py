@@ -498,7 +498,8 @@ def take_back(db: Connection, person_id: int, reason: str, *which: ColumnElement
 
 def recover(db: Connection, now: datetime, *, all_: bool = False, of: Sequence[int] = ()) -> int:
     """Leases that are over, and those `of` workers that are dead: an invitation that was handed
-    over may have been sent, and becomes uncertain; all else goes out again."""
+    over may have been sent, or may be as long as its sender only seems dead, and becomes uncertain;
+    all else goes out again."""
     over = outbox.c.state == "leased"
     if not all_:  # one that is longer than any was given by a clock that was wrong
         until = outbox.c.leased_until
@@ -508,7 +509,7 @@ def recover(db: Connection, now: datetime, *, all_: bool = False, of: Sequence[i
     unsent = update(outbox).where(over, calls, outbox.c.attempted_at.is_(None))
     again_ = db.execute(unsent.values(leased_until=None, **UNSENT)).rowcount
     lost = update(outbox).where(over, calls)
-    lost = lost.values(state="uncertain", leased_until=None, due=now, reason=DIED)
+    lost = lost.values(state="uncertain", leased_until=None, due=now + LEASE, reason=DIED)
     again = update(outbox).where(over, ~calls).values(state="queued", leased_until=None)
     return again_ + db.execute(lost).rowcount + db.execute(again).rowcount
 

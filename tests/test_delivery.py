@@ -184,6 +184,36 @@ def calling_queue(db: Any, there: Forums) -> bool:
     return calling._queue(db, there.library, ("nowhere",), there.now)
 
 
+def test_what_lay_long_after_it_was_handed_over_is_not_sent_by_who_may_be_taken_for_dead(
+    small: Forums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.guest("eva")
+    handed: list[datetime] = []
+
+    class Late(timedelta):  # the first time it is asked, the moment has gone by
+        def __lt__(self, since: timedelta) -> bool:
+            handed.append(small.now)
+            return len(handed) == 1 or super().__lt__(since)
+
+    monkeypatch.setattr(delivery, "FRESH", Late(seconds=20))
+    sent = small.invited(small.forum())
+    assert len(handed) == 2
+    assert small.status(sent) == {"intended": 1, "sent": 1}
+    assert small.world.told("eva") == [ASKED]
+
+
+def test_who_died_may_have_sent_it_a_moment_ago(small: Forums) -> None:
+    small.guest("beto2", channel="whatsapp")
+    sent = small.invited(small.forum())
+    with writing(small.engine) as db:
+        mine = schema.outbox.c.invitation_id == sent
+        lease = {"state": "leased", "leased_by": 7, "leased_until": small.now + outbox.LEASE}
+        db.execute(update(schema.outbox).where(mine).values(attempted_at=small.now, **lease))
+        assert outbox.recover(db, small.now, of=(7,)) == 1
+        assert receipts.doubtful(db, "whatsapp", small.now + 59 * SECOND, 9) == []
+        assert len(receipts.doubtful(db, "whatsapp", small.now + 60 * SECOND, 9)) == 1
+
+
 def test_what_a_dead_sender_had_not_handed_over_goes_out_again(small: Forums) -> None:
     small.guest("eva")
     with writing(small.engine) as db:
