@@ -22,6 +22,7 @@ FEW = 12  # examples of one kind of fault
 WENT = ("sent", "delivered", "read")
 NOT_GONE = ("queued", "missed", "skipped")
 HEARD = "La recibí, gracias."  # what a voice note is answered
+OVER = "Ya terminaste la consulta, gracias."
 STATES = {*WENT, *NOT_GONE, "failed", "uncertain", "held"}
 
 
@@ -76,7 +77,8 @@ def _answers(trial: Trial, db: Any) -> Iterator[str]:
 def _questions(trial: Trial) -> Iterator[str]:
     """Every person got each question, for the first time in the right order.
 
-    What a provider took and gave up later comes after what it delivered meanwhile.
+    What a provider took and gave up later, or what it had to be asked about, comes after what went
+    out meanwhile. Who writes again after a long silence may hear that it was over.
     """
     given_up = trial.mishaps["whatsapp"].later
     for person in trial.crowd.people:
@@ -88,7 +90,7 @@ def _questions(trial: Trial) -> Iterator[str]:
             yield f"{person.chat}: never got {STEPS[first.index(None)].asked!r}"
         elif first != sorted(first) and person.chat not in given_up:  # type: ignore[type-var]
             yield f"{person.chat}: got the questions in the order {first}"
-        known = [*(step.asked for step in STEPS), HEARD]
+        known = [*(step.asked for step in STEPS), HEARD, *([OVER] if person.nudges else [])]
         if odd := [text[:60] for text in texts if not any(words in text for words in known)]:
             yield f"{person.chat}: was also told {odd[:3]}"
         if waited := [at for at in person.nudges if not _refused(trial, person, at)]:

@@ -47,6 +47,7 @@ PASSING: Mapping[str, Mapping[str, Any]] = {
     },
 }
 OF_THE_LINE = ("429", "500", "dropped before", "dropped after", "cut")  # of whatever is asked
+UNCLEAR = ("dropped before", "dropped after", "half", "cut")  # whether it was taken
 SILENT: Mapping[str, Sequence[Any]] = {
     "telegram": (telegram.silence(taken=True), telegram.silence(taken=False)),
     "whatsapp": (twilio.silence(taken=True), twilio.silence(taken=False)),
@@ -84,7 +85,7 @@ class Mishaps:
     on: bool = True
     lasting: dict[str, Any] = field(default_factory=dict)  # chat -> its way to fail, for good
     outage: Any = None  # everybody's calls fail so
-    later: set[str] = field(default_factory=set)  # chats whose provider gave a message up
+    later: set[str] = field(default_factory=set)  # chats of which a message was given up or unclear
     happened: Counter[str] = field(default_factory=Counter)
     _calls: Counter[str] = field(default_factory=Counter)
 
@@ -106,11 +107,12 @@ class Mishaps:
             return None
         if chance.random() < SELDOM:
             self.happened["silence"] += 1
+            self.later.add(chat)
             return chance.choice(SILENT[self.channel])
         sends = call.operation in SENDS
         ways = sorted(PASSING[self.channel]) if sends else OF_THE_LINE
         failure = PASSING[self.channel][name := chance.choice(ways)]
-        if getattr(failure, "later", None):
+        if getattr(failure, "later", None) or name in UNCLEAR:
             self.later.add(chat)
         self.happened[name] += 1
         return failure
