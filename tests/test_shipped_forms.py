@@ -93,7 +93,16 @@ def test_a_group_votes_on_its_problems_and_one_person_is_asked_less() -> None:
     chat = walked("comunidades")
     chat.says("hola", "es", "sí", "sin grabación", "Un grupo", "12", "7", "4", "Español", "Muna")
     chat.says(
-        "Centro", "sí", "La cancha", "agua", "No llega", "todos", "sí", "salud", "No hay doctor"
+        "Centro",
+        "saltar",
+        "sí",
+        "La cancha",
+        "agua",
+        "No llega",
+        "todos",
+        "sí",
+        "salud",
+        "No hay doctor",
     )
     assert chat.says("todos") == "¿Hay otro problema importante? Caben tres."
     assert "lo más importante es: Agua?" in chat.says("no")
