@@ -33,8 +33,8 @@ from bot import (
 from bot.channel import Channel
 from bot.chat import Local
 from bot.conversation import Desk
-from bot.delivery import Bell, Post
 from bot.flights import Flights
+from bot.post import Bell, Post
 from bot.settings import Settings, keys
 from bot.telegram import Telegram
 from bot.whatsapp import WhatsApp

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 
 from bot import delivery, flights, outcomes
 from bot.channel import Broken, TryLater, Uncertain
-from bot.delivery import Pace
 from bot.flights import Flights
+from bot.post import Bell, Pace, Post
 from dialogs.values import Message, Receipt
 from storage import invitations, outbox, receipts, schema, senders
 from storage.database import reading, writing
@@ -71,7 +71,7 @@ def test_only_who_sends_alone_takes_up_slots_that_were_missed(there: Forums) -> 
     one, other = (replace(there.post, **rates, paces={}, mine={}, shared={}) for _ in range(2))
     missed, start = 0.025, there.now  # seconds: two slots
 
-    def sends(post: delivery.Post, after: float) -> float:
+    def sends(post: Post, after: float) -> float:
         """By how much its next slot is ahead; less than nothing: one that was missed."""
         now = start + timedelta(seconds=after)
         with writing(there.engine) as db:
@@ -398,7 +398,7 @@ def test_the_delivery_ends_when_told(small: Forums) -> None:
     async def go() -> None:
         stop = asyncio.Event()
         stop.set()
-        bell = delivery.Bell()
+        bell = Bell()
         await delivery.work(replace(small.post, bell=bell, settled=deque(), taken=deque()), stop)
 
     asyncio.run(go())
