@@ -209,7 +209,7 @@ def _hand(db: Connection, post: Post, ahead: Ahead) -> Hand:
             return False
         if name not in post.rates:
             return True
-        if post.shared.get(name, 0.0) > now.timestamp():
+        if _others_send(post, name, now.timestamp()):
             return False  # the row of the slots would be held for as long as all are heard
         if name not in slots:
             slots[name] = _slots(db, post, name, now, room)
@@ -229,8 +229,8 @@ def _placed(db: Connection, post: Post, ahead: Ahead, letters: Sequence[Letter])
     used = dict.fromkeys(ahead.slots, 0)
     for letter in letters:
         assert letter.message is not None
-        ready = Ready(letter, letter.message, cost=letter.message.sends)
-        ready = replace(ready, after=ahead.lines.get(letter.person_id))
+        after = ahead.lines.get(letter.person_id)
+        ready = Ready(letter, letter.message, cost=letter.message.sends, after=after)
         if (name := letter.channel) in used:
             ready = replace(ready, moment=ahead.slots[name].at(used[name]))
             used[name] += ready.cost
@@ -283,22 +283,18 @@ def _until(due: datetime | None, now: datetime) -> timedelta:
     return min(max(due - now, SOON), IDLE)  # due already, but waiting for an earlier one or a slot
 
 
-def _claim(
-    db: Connection, post: Post, name: str, now: datetime, room: int, calls: int | None = None
-) -> list[Ready]:
-    """The channel's next letters, each with the moment from which it may go out; at most `calls`
-    of what calls many."""
+def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> list[Ready]:
+    """The channel's next letters, each with the moment from which it may go out."""
     if room <= 0:
         return []
-    calls, quiet = room if calls is None else calls, timing.quiet(now)
+    quiet = timing.quiet(now)
     if name not in post.rates:
-        letters = outbox.claim(db, (name,), now, room, calls, quiet=quiet, by=post.number)
+        letters = outbox.claim(db, (name,), now, room, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
     slots = _slots(db, post, name, now, room)
     if slots.count <= 0:
         return []
-    if slots.writing:
-        calls = min(calls, _share(post, name, slots.count))
+    calls = min(room, _share(post, name, slots.count)) if slots.writing else room
     letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet, by=post.number)
     found, used = [], 0
     for letter in letters:
@@ -313,12 +309,16 @@ def _claim(
 def _slots(db: Connection, post: Post, name: str, now: datetime, wanted: int) -> Slots:
     """The slots that may be taken on a channel with a rate, and whether others take some too."""
     post.paces.setdefault(name, Pace())
-    alone = post.shared.get(name, 0.0) <= now.timestamp()
-    late = senders.JITTER if alone else 0.0
+    late = 0.0 if _others_send(post, name, now.timestamp()) else senders.JITTER
     slots = senders.free(db, name, now, post.rates[name], wanted, late=late)
     if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
         post.shared[name] = now.timestamp() + SHARED
     return slots
+
+
+def _others_send(post: Post, name: str, now: float) -> bool:
+    """Whether another process was lately seen to take slots of this channel."""
+    return post.shared.get(name, 0.0) > now
 
 
 def _take(db: Connection, post: Post, name: str, slots: Slots, used: int, *, replied: bool) -> None:
@@ -412,7 +412,7 @@ def _too_late(post: Post, ready: Ready) -> bool:
     Alone, a process keeps to the limit by its own pace; it cannot see what others send.
     """
     now = _seconds(post)
-    return post.shared.get(ready.letter.channel, 0.0) > now > ready.moment + senders.JITTER
+    return now > ready.moment + senders.JITTER and _others_send(post, ready.letter.channel, now)
 
 
 async def _handed_over(post: Post, letter: Letter) -> datetime | None:
