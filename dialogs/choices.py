@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dialogs import columns, tables
+from dialogs import columns, datasets
 from dialogs.columns import Row
+from dialogs.datasets import Table
 from dialogs.faults import Fault, Said, said
 from dialogs.questions import Option
-from dialogs.tables import Workbook
+from dialogs.tables import TableError, Workbook
 
 Lists = Mapping[str, tuple[Option, ...]]
-Table = Sequence[Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -92,8 +92,9 @@ def _option(row: Row) -> Option:
 def attached(
     reader: Reader, row: Row, file: str, parameters: Mapping[str, str]
 ) -> tuple[Option, ...]:
-    """The choices in a CSV file that lies beside the questionnaire."""
-    name_column, label_column = parameters.get("value", "name"), parameters.get("label", "label")
+    """The choices in a file that lies beside the questionnaire."""
+    first, second = datasets.COLUMNS.get(Path(file).suffix.lower(), ("name", "label"))
+    name_column, label_column = parameters.get("value", first), parameters.get("label", second)
     rows = table(reader, row, file)
     if rows is None:
         return ()
@@ -112,22 +113,27 @@ def attached(
 
 
 def table(reader: Reader, row: Row, file: str) -> Table | None:
-    """The rows of a CSV file beside the questionnaire; what is wrong with it is noted."""
-    key = file.removesuffix(".csv")
-    if key in reader.tables:
-        return reader.tables[key]
-    try:
-        sheet = tables.read_csv(reader.folder / Path(file).name)
-    except FileNotFoundError:
-        reader.fault(row, row.cell("name"), said("file_missing", file=file))
-        return None
-    except (OSError, csv.Error, tables.TableError) as error:
-        what = said("file_unreadable", file=file, error=str(error))
-        reader.fault(row, row.cell("name"), what)
-        return None
-    blank = dict.fromkeys(sheet.headers, "")
-    reader.tables[key] = found = [{**blank, **cells} for _, cells in sheet.rows]
-    return found
+    """The rows of a file beside the questionnaire; what is wrong with it is noted."""
+    key = datasets.stem(file)
+    if key not in reader.tables:
+        try:
+            reader.tables[key] = datasets.read(reader.folder / Path(file).name)
+        except FileNotFoundError:
+            reader.fault(row, row.cell("name"), said("file_missing", file=file))
+        except (OSError, csv.Error, TableError) as error:
+            what = said("file_unreadable", file=file, error=_reason(error))
+            reader.fault(row, row.cell("name"), what)
+    return reader.tables.get(key)
+
+
+def _reason(error: Exception) -> Said | str:
+    return error.said if isinstance(error, TableError) else str(error)
+
+
+def looked_up(reader: Reader, row: Row, name: str) -> None:
+    """Bring in the table that an expression looks things up in, whatever its file's ending."""
+    endings = (each for each in datasets.SUFFIXES if (reader.folder / f"{name}{each}").is_file())
+    table(reader, row, f"{name}{next(endings, '.csv')}")
 
 
 def listed_rows(options: Sequence[Option]) -> Table:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
-from dialogs import functions, grammar
+from dialogs import datasets, functions, grammar
 from dialogs.dates import ZONE
 from dialogs.faults import Said, said
 from dialogs.functions import LogicError, Value, number, text, truth
@@ -424,7 +424,7 @@ def table_name(call: Token, found: Found) -> str:
     """The first argument, which must be written out: the form's check looks for the file."""
     if not call or call[0].symbol != "(string)":
         raise found.error(said("table_quoted", function=str(call.value)), call)
-    name = str(call[0].value).removesuffix(".csv")
+    name = datasets.stem(str(call[0].value))
     found.tables.add(name)
     return name
 

@@ -42,7 +42,6 @@ REFUSED = {  # type -> the kind of faults.toml that says what to use instead
     "background-audio": "use_audio",
     "background-geopoint": "use_geopoint",
     "start-geopoint": "use_geopoint",
-    "xml-external": "use_csv",
     "percentage": "use_integer",
     "include": "use_copy",
     "begin loop": "use_one_by_one",
@@ -64,6 +63,7 @@ REFUSED = {  # type -> the kind of faults.toml that says what to use instead
     "calculate here": "use_calculate",
     "survey note": "use_note",
 }
+EXTERNAL = {"csv-external": ".csv", "xml-external": ".xml"}  # type -> what its file ends with
 DRAWN = ("signature", "draw", "annotate")
 
 
@@ -91,7 +91,7 @@ def kind(written: str) -> Kind:
     bare = SAME.get(bare, bare)
     if UNKNOWN_HERE.match(bare):
         return Kind("hidden", unknown_here=True)
-    if bare in (*ASKED, *SILENT, "note", "audit", "csv-external") and "select" not in bare:
+    if bare in (*ASKED, *SILENT, "note", "audit", *EXTERNAL) and "select" not in bare:
         return Kind(bare) if bare != "rank" else Kind("", cure=said("rank_list"))
     return Kind("", cure=_cure(bare))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dialogs import kinds
 from dialogs.columns import Row
 
-NO_QUESTION = ("", "audit", "csv-external", "end_group", "end_repeat", "begin_group")
+NO_QUESTION = ("", "audit", *kinds.EXTERNAL, "end_group", "end_repeat", "begin_group")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from dialogs import choices, kinds, logic
+from dialogs import choices, datasets, kinds, logic
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.faults import said
@@ -35,7 +35,7 @@ def questions(
     reader: Reader, row: Row, kind: Kind, outer: tuple[Expression, ...], repeat: str
 ) -> Iterator[Question]:
     """The question of a row, and the one that asks for the other that or_other lets say."""
-    if kind.type in ("audit", "csv-external"):
+    if kind.type in ("audit", *kinds.EXTERNAL):
         return
     if not kind.type:
         _refuse(reader, row, kind)
@@ -139,7 +139,7 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         reader.fault(row, row.cell("name"), what)
         return ()
     for table in sorted(found.tables - reader.tables.keys()):
-        choices.table(reader, row, f"{table}.csv")
+        choices.looked_up(reader, row, table)
     return (found,)
 
 
@@ -216,8 +216,8 @@ def _list(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> tup
         if kind.list_name not in reader.lists:
             reader.fault(row, row.cell("name"), said("no_list", list=kind.list_name))
         return reader.lists.get(kind.list_name, ())
-    if not kind.list_name.lower().endswith(".csv"):
-        reader.fault(row, row.cell("name"), said("no_csv", file=kind.list_name))
+    if not kind.list_name.lower().endswith(datasets.SUFFIXES):
+        reader.fault(row, row.cell("name"), said("no_dataset", file=kind.list_name))
         return ()
     return choices.attached(reader, row, kind.list_name, given)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from dialogs import (
     choices,
     columns,
+    datasets,
     form_texts,
     kinds,
     minors,
@@ -254,8 +255,11 @@ def _check_circles(reader: Reader, made: Sequence[Question]) -> None:
 def _externals(reader: Reader, survey: Sequence[Row]) -> None:
     """Tables that expressions may name: attached ones, and the lists of the choices sheet."""
     for row in survey:
-        if kinds.kind(row.cell("type")).type == "csv-external":
-            choices.table(reader, row, f"{row.cell('name')}.csv")
+        kind = kinds.kind(row.cell("type"))
+        if kind.type in kinds.EXTERNAL:
+            choices.table(reader, row, f"{row.cell('name')}{kinds.EXTERNAL[kind.type]}")
+        elif kind.file and kind.list_name.lower().endswith(datasets.SUFFIXES):
+            choices.table(reader, row, kind.list_name)
     for name, options in reader.lists.items():
         reader.tables.setdefault(name, choices.listed_rows(options))
 

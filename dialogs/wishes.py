@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialogs import grammar
+from dialogs import datasets, grammar
 from dialogs.calls import HANDLERS
 from dialogs.closures import NOWHERE, Found
 from dialogs.grammar import Token
@@ -152,6 +152,6 @@ def _looked_up(token: Token, found: Found) -> Iterator[Use]:
     column = _constant(key, found)
     for use in _uses(sought, found):
         if isinstance(column, str) and use.through == COMPUTED:
-            yield Use(use.name, LOOKED_UP, column, str(table.value).removesuffix(".csv"))
+            yield Use(use.name, LOOKED_UP, column, datasets.stem(str(table.value)))
         else:
             yield use

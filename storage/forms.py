@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from dialogs import script
+from dialogs import datasets, script
 from dialogs.script import Script
 from storage import schema
 
@@ -37,21 +37,20 @@ def publish(
             drafts_accepted=found.drafts,
         )
     )
-    for name, content in _files(path).items():
+    for name, content in _files(path, found).items():
         values = {"form": found.name, "version": version, "file": name, "content": content}
         db.execute(insert(form_files).values(values))
     return load(db, found.name, version)
 
 
-def _files(path: Path) -> Mapping[str, bytes]:
+def _files(path: Path, found: Script) -> Mapping[str, bytes]:
     """The questionnaire, and the tables that it names."""
-    content = path.read_bytes()
     beside = {
         other.name: other.read_bytes()
-        for other in path.parent.glob("*.csv")
-        if other.stem.encode() in content or path.suffix != ".md"
+        for other in path.parent.iterdir()
+        if other.suffix.lower() in datasets.SUFFIXES and datasets.stem(other.name) in found.tables
     }
-    return {path.name: content, **beside}
+    return {path.name: path.read_bytes(), **beside}
 
 
 def again(db: Connection, name: str, version: int, at: datetime, *, state: str) -> int:

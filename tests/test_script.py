@@ -72,7 +72,7 @@ def test_a_type_is_known_in_all_its_spellings(written, type_):
 
 REFUSED = [
     *("barcode", "geotrace", "geoshape", "osm", "video", "background-audio", "start-geopoint"),
-    *("xml-external", "begin_kobomatrix", "begin loop", "percentage", "include", "rank"),
+    *("begin_kobomatrix", "begin loop", "percentage", "include", "rank"),
     *("select_one", "begin_score", "matrix", "hologram", "select_one ${other}"),
 ]
 
@@ -109,7 +109,11 @@ FAULTS = [
     (" | uno | ¿?", "row 2 (uno): The row has no type."),
     ("select_one no_hay | uno | ¿?", "row 2 (uno): The list 'no_hay' is not on the choices sheet."),
     ("select_one_from_file x.csv | uno | ¿?", "row 2 (uno): The file 'x.csv' is not there."),
-    ("select_one_from_file x.geojson | uno | ¿?", "row 2 (uno): The file 'x.geojson' is no CSV."),
+    (
+        "select_one_from_file x.geojson | uno | ¿?",
+        "row 2 (uno): The file 'x.geojson' is not there.",
+    ),
+    ("select_one_from_file x.txt | uno | ¿?", "row 2 (uno): The file 'x.txt' is no list"),
     ("begin_group | g | \n| | text | uno | ¿?", "row 2 (g): This group never ends."),
     ("text | uno | ¿?\n| | end_group | |", "row 3: This group ends without having begun."),
     ("begin_repeat | r | \n| | text | uno | ¿?\n| | end_group | |", "row 4: This group ends"),

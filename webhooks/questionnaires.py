@@ -32,7 +32,7 @@ from webhooks.access import allowed, note, parts
 
 blueprint = Blueprint("forms", __name__, url_prefix="/cuestionarios")
 
-KINDS = (".xlsx", ".md")
+KINDS = (".xlsx", ".xls", ".md")
 SHIPPED = {  # come along, and are published when their phase begins
     "comunidades": "Consulta en comunidades, con facilitadoras y facilitadores",
     "ayuntamientos": "Instituciones y ayuntamientos",
