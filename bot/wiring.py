@@ -42,7 +42,7 @@ from dialogs.asking import Library
 from dialogs.phrases import both
 from dialogs.script import Script
 from dialogs.values import Message, message_to_json
-from storage import chats, database, forms, meeting, notices, outbox, retention, schema
+from storage import chats, database, forms, meeting, notices, outbox, retention, schema, talks
 from storage.people import insert_or_nothing
 from storage.together import Together
 from storage.vault import vault
@@ -372,4 +372,4 @@ async def _let_go(parts: Parts, _place: meeting.Place) -> None:
 
 def let_go(engine: Engine, now: datetime) -> int:
     with database.writing(engine) as db:
-        return retention.sweep(db, now)
+        return retention.sweep(db, now) + talks.hide(db, now)

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 UPGRADE = 6_714_000  # the key of the advisory lock under which tables are changed
 BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
+OPEN_TALKS = "talks open until"  # the fact, and the engine's option: storage.talks
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
 
 UNHURRIED = "SET LOCAL synchronous_commit = off"  # PostgreSQL's commit does not wait for the disk
@@ -196,7 +198,9 @@ def check(engine: Engine) -> None:
                 f"The database is at migration {have}, which this program is too old for. "
                 "Install the version that brought it there, or a newer one."
             )
+        until = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == OPEN_TALKS))
         _check_key(db)
+    engine.update_execution_options(**{OPEN_TALKS: until and datetime.fromisoformat(until)})
 
 
 def _check_key(db: Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dialogs import state
 from dialogs.state import Dialog, Talk
 from dialogs.values import Inbound, Language
-from storage import schema
+from storage import schema, talks
 from storage.database import vault_of
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read as something else
@@ -46,7 +44,7 @@ KNOWN = select(people, _called.label("called")).where(
     people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
 )
 LOCKED = KNOWN.with_for_update(of=people, key_share=True)
-KEPT = ("talk", "language", "heard_at", "blocked_at", "pace")
+KEPT = ("talk", "hidden_talk", "language", "heard_at", "blocked_at", "pace")
 REMEMBER = (
     update(people)
     .where(people.c.id == bindparam("person"))
@@ -153,7 +151,7 @@ def _person(db: Connection, row: Row[Any]) -> Person:
         channel=row.channel,
         address=vault_of(db).open("people.address", row.address),
         language=row.language,
-        talk=state.from_json(json.loads(row.talk)),
+        talk=talks.read(db, row),
         heard_at=row.heard_at,
         pace=row.pace,
     )
@@ -161,9 +159,8 @@ def _person(db: Connection, row: Row[Any]) -> Person:
 
 def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
     """Where the person is now. Anybody who writes is not blocking us."""
-    found = json.dumps(state.to_json(talk), ensure_ascii=True, separators=(",", ":"))
-    values = {"talk": found, "language": talk.language, "heard_at": at, "blocked_at": None}
-    db.execute(REMEMBER, {"person": person.id, "pace": person.pace, **values})
+    values = {"language": talk.language, "heard_at": at, "blocked_at": None, "pace": person.pace}
+    db.execute(REMEMBER, {"person": person.id, **talks.written(db, talk, at), **values})
 
 
 def _move(db: Connection, person_id: int, address: str) -> None:

@@ -39,6 +39,7 @@ PLACES = (
     _place(schema.people.c.identity, found_again=True),
     _place(schema.people.c.address, found_again=True),
     _place(schema.people.c.needs),
+    _place(schema.people.c.hidden_talk),
     _place(schema.inbox.c.raw),
     _place(schema.answers.c.said),
     _place(schema.media.c.ref),

@@ -95,7 +95,8 @@ people = Table(
     Column("identity", LargeBinary, nullable=False),  # sealed: who it is
     Column("address", LargeBinary, nullable=False),  # sealed: where an answer goes
     Column("language", String(3)),
-    Column("talk", Text, nullable=False, server_default="{}"),  # dialogs.state.Talk as JSON
+    Column("talk", Text, nullable=False, server_default="{}"),  # open only for older programs
+    Column("hidden_talk", LargeBinary),  # dialogs.state.Talk as JSON: storage.talks
     Column("came_by", String(64)),  # the code of the first deep link
     Column("municipality", String(64)),
     Column("age", String(64)),
@@ -109,6 +110,7 @@ people = Table(
     Column("pace", Text),  # storage.pacing.Pace as JSON: how quickly they write
     Column("erased_at", Moment),  # nothing is left but where the last message goes
     UniqueConstraint("channel", "identity"),
+    _some("ix_people_open_talk", "talk <> '{}'", "id"),
 )
 
 inbox = Table(

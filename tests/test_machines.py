@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, delete, insert, select, text
 
 from bot import wiring
 from dialogs.values import Message
@@ -231,8 +231,9 @@ def tomorrow(engine: Engine, *, breaking: bool = False) -> None:
         db.execute(text("CREATE TABLE flowers (id BIGINT PRIMARY KEY)"))
         db.execute(text("UPDATE alembic_version SET version_num = '9999_tomorrow'"))
         if breaking:
-            row = {"key": database.BREAKING, "value": "9999_tomorrow"}
-            db.execute(insert(schema.facts).values(row))
+            facts = schema.facts
+            db.execute(delete(facts).where(facts.c.key == database.BREAKING))
+            db.execute(insert(facts).values(key=database.BREAKING, value="9999_tomorrow"))
 
 
 def test_programs_go_on_and_start_while_the_tables_are_ahead_of_them(

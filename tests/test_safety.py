@@ -195,17 +195,6 @@ def test_a_media_address_leads_nowhere_but_to_twilio(small_world: World, url: st
     assert (row.state, row.file) == ("refused", None)
 
 
-def test_few_words_of_the_shipped_questionnaires_stand_in_the_state_of_a_conversation() -> None:
-    """docs/threat-model.md names them: the state is not sealed."""
-    found = {}
-    for path in Path(script.__file__).with_name("forms").glob("*.md"):
-        read = script.read(path)
-        names = [each.name for each in read.questions if each.open and each.base in read.read_names]
-        found |= {read.name: names} if names else {}
-    named = {"ayuntamientos": ["clave"], "especialistas": ["solucion"]}
-    assert found == named | {"retroalimentacion": ["folio_antes"]}
-
-
 # files that are more than they seem
 
 
