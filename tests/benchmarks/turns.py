@@ -16,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 from urllib.request import urlopen
 
 import aiohttp
@@ -29,10 +30,12 @@ import aiohttp
 from tests.benchmarks import SECRET
 
 TOKEN = "123456:" + "a" * 35
-ANSWERS = (  # 12 questions, two consents and one invalid answer
+ME = {"id": 123456, "is_bot": True, "first_name": "B", "username": "b_bot"}
+ANSWERS = (  # 12 questions, the consents and one invalid answer
     *("hola", "es", "si", "3", "Mérida", "sí", "Centro", "no", "agua, salud", "agua", "corto"),
     *("No hay agua en la colonia desde mayo", "2", "1", "saltar", "no", "3", "4"),
 )
+TWO = "es"  # after it a notice goes out besides the next question
 
 
 @dataclass(slots=True)
@@ -46,12 +49,22 @@ class Serving:
 Served = Callable[[str, str | None], AbstractContextManager[Serving]]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that came to the provider, by time.perf_counter()."""
+
+    at: float
+    text: str
+
+
 @dataclass(slots=True)
 class Provider:
-    """The Bot API, as lean as it can be: it notes who was told something, and when."""
+    """The Bot API, as lean as it can be: it notes who was told what, and when."""
 
     wait: timedelta = timedelta(0)
-    told: dict[int, asyncio.Event] = field(default_factory=dict)
+    told: defaultdict[int, asyncio.Queue[Told]] = field(
+        default_factory=lambda: defaultdict(asyncio.Queue)
+    )
     count: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,20 +81,24 @@ class Provider:
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         if b"/sendMessage" in head:
-            chat = int(_field(head, body, "chat_id"))
+            said = _fields(head, body)
+            chat = int(said["chat_id"])
             self.count += 1
             content = json.dumps({"ok": True, "result": _message(chat, self.count)}).encode()
-            self.told.setdefault(chat, asyncio.Event()).set()
+            self.told[chat].put_nowait(Told(time.perf_counter(), said["text"]))
+        elif b"/getMe" in head:
+            content = json.dumps({"ok": True, "result": ME}).encode()
         else:
             content = b'{"ok":true,"result":true}'
         start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         return start % len(content) + content
 
 
-def _field(head: bytes, body: bytes, name: str) -> str:
+def _fields(head: bytes, body: bytes) -> dict[str, str]:
     if b"application/json" in head.lower():
-        return str(json.loads(body)[name])
-    return parse_qs(body.decode())[name][0]
+        found: dict[str, str] = json.loads(body)
+        return found
+    return dict(parse_qsl(body.decode()))
 
 
 def _message(chat: int, number: int) -> dict[str, object]:
@@ -103,9 +120,17 @@ class Crowd:
         for said in ANSWERS:
             await self.turn(chat, said)
 
-    async def turn(self, chat: int, said: str) -> None:
-        told = self.provider.told.setdefault(chat, asyncio.Event())
-        told.clear()
+    async def turn(self, chat: int, said: str) -> list[str]:
+        """What the person was told."""
+        began = time.perf_counter()
+        await self.say(chat, said)
+        expected = (1 + (said == TWO)) if self.answered else 0
+        told = [await self.provider.told[chat].get() for _ in range(expected)]
+        self.delays.append((told[-1].at if told else time.perf_counter()) - began)
+        return [one.text for one in told]
+
+    async def say(self, chat: int, said: str) -> None:
+        """Until the hook has taken it."""
         self.updates += 1
         person = {"id": chat, "is_bot": False, "first_name": "P"}
         message = {
@@ -116,14 +141,10 @@ class Crowd:
             "text": said,
         }
         hook = self.hooks[self.updates % len(self.hooks)]
-        began = time.perf_counter()
         update = {"update_id": self.updates, "message": message}
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
         async with self.session.post(hook, json=update, headers=headers) as answer:
             assert answer.status == 200, answer.status
-        if self.answered:
-            await told.wait()
-        self.delays.append(time.perf_counter() - began)
 
 
 def free_port() -> int:
@@ -225,7 +246,7 @@ async def measure(
     with served(api, url) as serving:
         async with aiohttp.ClientSession(connector=connector) as session:
             hooks = [f"http://127.0.0.1:{port}/hooks/telegram" for port in serving.ports]
-            crowd = Crowd(provider, session, hooks, answered=served is consulta)
+            crowd = Crowd(provider, session, hooks, answered=served is not floor)
             found = await _measured(crowd, serving.pids, people, at_once)
         await asyncio.sleep(0.1)  # the connections end
     server.close()
