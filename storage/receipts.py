@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -25,8 +26,17 @@ from storage import schema
 from storage.outbox import ASKED, DIED, LEASE, UNSENT, Letter, letter
 
 EARLY_KEPT = timedelta(days=1)
+SOON, SELDOM = timedelta(seconds=1), timedelta(minutes=10)  # between two looks at an early one
+LOOKED_AT = 500  # early ones at once
 RANK = {"queued": 0, "leased": 1, "uncertain": 2, "sent": 2, "delivered": 3, "read": 4}
 outbox, people, early = schema.outbox, schema.people, schema.early_receipts
+_known = and_(outbox.c.channel == early.c.channel, outbox.c.provider_id == early.c.provider_id)
+DUE = (
+    select(early, exists().where(_known).label("known"))
+    .where(early.c.due <= bindparam("now"))
+    .order_by(early.c.due)
+    .limit(LOOKED_AT)
+)
 
 
 def told_of(db: Connection, channel: str, provider_id: str) -> Letter | None:
@@ -49,20 +59,31 @@ def receipt(db: Connection, told: Receipt) -> None:
 def keep_early(db: Connection, told: Receipt) -> None:
     """The provider told of a message before its id was written: keep that until it is."""
     row = {"channel": told.channel, "provider_id": told.provider_id, "state": told.state}
-    rest = {"at": told.at, "code": told.code or None, "reason": told.reason or None}
+    rest = {"at": told.at, "due": told.at, "code": told.code or None, "reason": told.reason or None}
     db.execute(insert(early).values(**row, **rest))
 
 
 def take_early(db: Connection, now: datetime) -> list[Receipt]:
-    """What was told too early of messages whose ids are known by now; what is old is forgotten."""
-    db.execute(delete(early).where(early.c.at < now - EARLY_KEPT))
-    known = and_(outbox.c.channel == early.c.channel, outbox.c.provider_id == early.c.provider_id)
-    rows = db.execute(select(early).where(exists().where(known)).order_by(early.c.id)).all()
-    if rows:
-        db.execute(delete(early).where(early.c.id.in_([row.id for row in rows])))
+    """What was told too early of messages whose ids are known by now; what is old is forgotten.
+
+    What is still unknown is looked at again when it is twice as old: most ids are written at once.
+    """
+    rows = db.execute(DUE, {"now": now}).all()
+    gone = [row.id for row in rows if row.known or row.at < now - EARLY_KEPT]
+    if gone:
+        db.execute(delete(early).where(early.c.id.in_(gone)))
+    later = [
+        {"early": row.id, "again": now + min(max(now - row.at, SOON), SELDOM)}
+        for row in rows
+        if row.id not in gone
+    ]
+    if later:
+        again = update(early).where(early.c.id == bindparam("early"))
+        db.execute(again.values(due=bindparam("again")), later)
     return [
         Receipt(row.channel, row.provider_id, row.state, row.at, row.code or "", row.reason or "")
         for row in rows
+        if row.known
     ]
 
 

@@ -425,6 +425,8 @@ early_receipts = Table(  # told before the provider's id was written
     Column("at", Moment, nullable=False),
     Column("code", String(16)),
     Column("reason", Text),
+    Column("due", Moment, nullable=False, server_default="1970-01-01 00:00:00"),  # to be looked at
+    Index("ix_early_receipts_due", "due"),
 )
 
 chat_lines = Table(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bot import delivery, flights, outcomes
 from bot.channel import Broken, TryLater, Uncertain
@@ -354,8 +354,27 @@ def test_a_status_callback_may_come_before_its_message_is_known(there: Forums) -
     with writing(there.engine) as db:
         mine = schema.outbox.c.invitation_id == sent
         db.execute(update(schema.outbox).where(mine).values(provider_id="SM" + "0" * 32))
-    there.tick()
+    there.tick(after=2 * SECOND)
     assert there.status(sent) == {"intended": 1, "delivered": 1}
+
+
+def test_callbacks_of_unknown_messages_are_looked_at_ever_more_seldom(there: Forums) -> None:
+    early, now = schema.early_receipts, there.now
+
+    def looked_at(db: Any, at: datetime) -> int:
+        due = db.scalar(select(func.count()).where(early.c.due <= at))
+        assert receipts.take_early(db, at) == []
+        return due or 0
+
+    with writing(there.engine) as db:
+        told = Receipt("whatsapp", "", "read", now)
+        for number in range(receipts.LOOKED_AT):
+            receipts.keep_early(db, replace(told, provider_id=f"SM{number}"))
+        ages = [timedelta(seconds=second) for second in range(40)]
+        looks = [looked_at(db, now + age) // receipts.LOOKED_AT for age in ages]
+        assert [second for second, look in enumerate(looks) if look] == [0, 1, 2, 4, 8, 16, 32]
+        assert looked_at(db, now + receipts.EARLY_KEPT + SECOND) == receipts.LOOKED_AT
+        assert db.scalar(select(func.count()).select_from(early)) == 0
 
 
 def test_status_callbacks_move_the_ledger_on(small: Forums) -> None:
