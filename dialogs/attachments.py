@@ -63,13 +63,13 @@ def _suffix(address: str) -> str:
 
 def _cells(script: Script) -> Iterator[tuple[str, int, str, Text, Text]]:
     """Each row with files: sheet, row, name, recordings and pictures by language."""
-    listed = set[tuple[int, str]]()
+    listed = set[tuple[str, int, str]]()
     for question in script.questions:
         yield "survey", question.row, question.name, question.audio, question.image
         for option in question.options:
-            if (option.row, option.name) not in listed:
-                listed.add((option.row, option.name))
-                yield "choices", option.row, option.name, option.audio, option.image
+            if (option.sheet, option.row, option.name) not in listed:
+                listed.add((option.sheet, option.row, option.name))
+                yield option.sheet, option.row, option.name, option.audio, option.image
 
 
 def _recording(folder: Path, file: str) -> Said | None:

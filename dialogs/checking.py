@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from dialogs import attachments, columns, kinds, reaching, rows, simulation
+from dialogs import attachments, columns, odk, reaching, simulation
 from dialogs import script as scripts
 from dialogs.faults import Fault, said
-from dialogs.questions import REFERENCE, Option, Question, Script
+from dialogs.questions import Option, Question, Script
 from dialogs.simulation import Result
 from dialogs.tables import Sheet, Workbook
 from dialogs.values import Text
@@ -23,9 +22,6 @@ MOST_LISTED = 10
 READABLE = 40  # letters that a Telegram button shows on a small screen
 BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_telegram"))
 PEOPLE = 40  # simulated, for the reading time
-OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
-ROW = re.compile(r"\[row\s*:\s*(\d+|unknown)\]")
-NAMED = re.compile(r"'([^']+)'|\bnamed (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def check(path: Path, now: datetime = simulation.START) -> Checked:
         return Checked(None, reading.faults, reading.warnings, unreadable=reading.unreadable)
     found = reading.script
     faults = [
-        *_pyxform(path, reading.book, reading.script),
+        *odk.faults(found, reading.book),
         *reaching.faults(found, now),
         *attachments.faults(path.parent, found),
     ]
@@ -72,90 +68,6 @@ def _sorted(found: Sequence[Fault]) -> tuple[Fault, ...]:
     order = {"survey": 0, "choices": 1, "settings": 2}
     unique = dict.fromkeys(found)
     return tuple(sorted(unique, key=lambda fault: (order.get(fault.sheet, 3), fault.row)))
-
-
-# what pyxform says
-
-
-def _pyxform(path: Path, book: Workbook, script: Script) -> Iterator[Fault]:
-    """Whether ODK and KoboToolbox would take the form too."""
-    from pyxform.errors import PyXFormError  # here: a server seldom checks a form
-    from pyxform.xls2xform import convert
-
-    try:
-        convert(_definition(book, script), warnings=[], form_name="data", default_language=None)
-    except PyXFormError as error:
-        told = " ".join(str(error).split())
-        row = _row_of(told, book["survey"])
-        yield Fault("survey", row, "", said("odk_refuses", error=ROW.sub("", told).strip(" .")))
-    except Exception as error:  # noqa: BLE001  # its reader has no interface of its own for faults
-        told = f"{type(error).__name__}: {error}"
-        yield Fault("survey", 1, "", said("odk_stops", error=told, file=path.name))
-
-
-def _row_of(told: str, survey: Sheet) -> int:
-    """The row that pyxform names, or the only one with the words or the parameter it names."""
-    if (match := ROW.search(told)) and match[1].isdecimal():
-        return int(match[1])
-    named = {word for words in NAMED.findall(told) for word in words} - {"", "survey"}
-    named -= {columns.header(written)[0] for written in survey.headers}
-    named |= kinds.PARAMETERS & {*re.findall(r"[\w-]+", told)}
-    found = {
-        number
-        for number, cells in survey.rows
-        if any(
-            word in cell or word in kinds.parameters(cell)
-            for cell in cells.values()
-            for word in named
-        )
-    }
-    return found.pop() if len(found) == 1 else 1
-
-
-def _definition(book: Workbook, script: Script) -> dict[str, object]:
-    """The sheets as pyxform takes them, with the facts that only the chat knows."""
-    book = {name: _plain(sheet) for name, sheet in book.items()}
-    known = {name: list(_filled(sheet)) for name, sheet in book.items()}
-    used = {name for question in script.questions for name in _named(question)}
-    for fact in sorted(used & scripts.FACTS - script.places.keys()):
-        known["survey"].append({"type": "hidden", "name": fact})
-    found: dict[str, object] = {"fallback_form_name": script.name, **known}
-    for name, sheet in book.items():
-        headers = dict.fromkeys(
-            (*sheet.headers, "type", "name") if name == "survey" else sheet.headers
-        )
-        found[f"{name}_header"] = [dict.fromkeys(headers)]
-    wanted = ("survey", "choices", "settings", "external_choices", "entities", "osm")
-    return {
-        key: value
-        for key, value in found.items()
-        if key.removesuffix("_header") in wanted or key == "fallback_form_name"
-    }
-
-
-def _plain(sheet: Sheet) -> Sheet:
-    """Without what is ours alone: review states, and how long a text may be."""
-    headers = tuple(name for name in sheet.headers if columns.header(name)[0] != "review")
-    cells = tuple(
-        (number, {header: OURS.sub("", row.get(header, "")) for header in headers})
-        if "parameters" in sheet.headers
-        else (number, {header: row.get(header, "") for header in headers})
-        for number, row in sheet.rows
-    )
-    return Sheet(headers, cells)
-
-
-def _filled(sheet: Sheet) -> Iterator[dict[str, str]]:
-    at = 2
-    for number, row in sheet.rows:
-        yield from ({} for _ in range(number - at))
-        yield {header: cell for header, cell in row.items() if cell}
-        at = number + 1
-
-
-def _named(question: Question) -> Iterator[str]:
-    for words in rows.texts(question):
-        yield from REFERENCE.findall(words)
 
 
 # translations
@@ -219,7 +131,7 @@ def _lengths(question: Question) -> Iterator[Fault]:
 def _long_label(option: Option, words: str, limit: int, where: str) -> Fault:
     shown = said(where, most=limit)
     what = said("label_long", words=words, letters=len(words), limit=shown)
-    return Fault("choices", option.row, option.name, what)
+    return Fault(option.sheet, option.row, option.name, what)
 
 
 def _long_message(question: Question) -> Iterator[Fault]:

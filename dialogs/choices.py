@@ -86,6 +86,7 @@ def _option(row: Row) -> Option:
         columns={key: cell for key, cell in row.plain.items() if ":" not in key},
         image=row.text("media::image"),
         row=row.number,
+        sheet=row.sheet,
     )
 
 

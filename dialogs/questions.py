@@ -39,6 +39,7 @@ class Option:
     columns: Mapping[str, str]
     image: Text = field(default_factory=dict)
     row: int = 0
+    sheet: str = "choices"  # or the file that it stands in
 
 
 @dataclass(frozen=True, slots=True)

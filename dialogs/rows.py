@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from dialogs import choices, datasets, kinds, logic
+from dialogs import choices, datasets, dates, functions, kinds, logic
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.faults import said
@@ -64,7 +65,9 @@ def _question(
     required, required_if = _truth(reader, row, "required")
     read_only, locked_if = _truth(reader, row, "read_only")
     calculation = _first(reader, row, "calculation")
+    default, options = _default(reader, row), _options(reader, row, kind, given)
     _check_row(reader, row, kind)
+    _check_default(reader, row, kind, default, options)
     _check_locked(reader, row, locked_if)
     return Question(
         row=row.number,
@@ -82,10 +85,10 @@ def _question(
         constraint_message=row.text("constraint_message"),
         choice_filter=_first(reader, row, "choice_filter"),
         calculation=calculation,
-        default=_default(reader, row),
+        default=default,
         trigger=_trigger(reader, row),
         read_only=read_only,
-        options=_options(reader, row, kind, given),
+        options=options,
         audio=row.text("media::audio"),
         image=row.text("media::image") or row.text("media::big-image"),
         appearance=row.cell("appearance"),
@@ -249,6 +252,35 @@ def _check_row(reader: Reader, row: Row, kind: Kind) -> None:
         reader.fault(row, name, said("appearance", appearance=row.cell("appearance")))
     if row.text("media::video"):
         reader.warn(row, name, said("video"))
+
+
+def _check_default(
+    reader: Reader, row: Row, kind: Kind, default: Expression | str, options: Sequence[Option]
+) -> None:
+    """What is preset must be an answer: whoever skips the question takes it."""
+    if not default or isinstance(default, Expression):
+        return
+    if options:
+        given = [default] if kind.type == "select_one" else default.split()
+        for value in sorted({*given} - {option.name for option in options}):
+            reader.fault(row, row.cell("name"), said("default_no_choice", value=value))
+    elif kind.type in READ and not READ[kind.type][0](default):
+        what = said("default_bad", value=default, type=kind.type, example=READ[kind.type][1])
+        reader.fault(row, row.cell("name"), what)
+
+
+def _is_number(value: str) -> bool:
+    return math.isfinite(functions.number(value)) and dates.read(value) is None
+
+
+READ: Mapping[str, tuple[Callable[[str], object], str]] = {  # of a default: what takes it, example
+    "integer": (lambda value: re.fullmatch(r"-?\d+", value), "5"),
+    "decimal": (_is_number, "2.5"),
+    "range": (_is_number, "5"),
+    "date": (dates.read, "2024-05-06"),
+    "time": (lambda value: re.fullmatch(r"\d\d?:\d\d(:.*)?", value), "09:30:00"),
+    "datetime": (dates.read, "2024-05-06T09:30:00"),
+}
 
 
 def _check_locked(reader: Reader, row: Row, locked_if: Expression | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -149,9 +149,34 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
     for name in book.keys() & {"survey", "choices"}:
         for header in book[name].repeated:
             reader.faults.append(Fault(name, 1, header, said("column_twice", column=header)))
+        _check_same(reader, name, book[name])
         _check_cells(reader, name, book[name])
+    _check_choices(reader, book)
     for header in columns.unknown(book["survey"]):
         reader.warnings.append(Fault("survey", 1, header, said("column_unknown", column=header)))
+
+
+def _check_choices(reader: Reader, book: Workbook) -> None:
+    sheet = book.get("choices")
+    known = {columns.header(written)[0] for written in sheet.headers} if sheet else set()
+    if sheet and sheet.headers and (missing := sorted({"list_name", "name"} - known)):
+        what = said("column_missing", page="choices", column=missing[0])
+        reader.faults.append(Fault("choices", 1, "", what))
+
+
+def _check_same(reader: Reader, name: str, sheet: Sheet) -> None:
+    """Two columns for the same words that do not say the same."""
+    first: dict[tuple[str, str], str] = {}
+    for written in sheet.headers:
+        column, language = columns.header(written)
+        other = first.setdefault((column, language or reader.default), written)
+        if other == written or column not in columns.WORDS:
+            continue
+        for number, cells in sheet.rows:
+            if cells.get(other) and cells.get(written) and cells[other] != cells[written]:
+                what = said("column_same", column=other, other=written)
+                reader.faults.append(Fault(name, number, "", what))
+                break
 
 
 def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
@@ -224,11 +249,17 @@ def _repeats(row: Row) -> bool:
 
 def _check_texts(reader: Reader, made: Sequence[Question]) -> None:
     for question in made:
-        named = {name for text in rows.texts(question) for name in REFERENCE.findall(text)}
-        for missing in sorted(named - reader.known - FACTS):
-            kind = "names_several" if missing in reader.shared else "names_nothing"
-            what = said(kind, answer=f"${{{missing}}}")
-            reader.faults.append(Fault("survey", question.row, question.name, what))
+        own = rows.texts(replace(question, options=()))
+        _check_named(reader, "survey", question.row, question.name, own)
+        for option in question.options:
+            _check_named(reader, option.sheet, option.row, option.name, option.label.values())
+
+
+def _check_named(reader: Reader, sheet: str, row: int, name: str, texts: Iterable[str]) -> None:
+    named = {name for text in texts if "${" in text for name in REFERENCE.findall(text)}
+    for missing in sorted(named - reader.known - FACTS):
+        kind = "names_several" if missing in reader.shared else "names_nothing"
+        reader.faults.append(Fault(sheet, row, name, said(kind, answer=f"${{{missing}}}")))
 
 
 def _check_circles(reader: Reader, made: Sequence[Question]) -> None:

@@ -167,6 +167,57 @@ def test_what_pyxform_refuses_is_told_with_the_row_that_it_does_not_name(tmp_pat
     assert [(fault.sheet, fault.row) for fault in found] == [("survey", 3)]
 
 
+LIST = "| choices |\n| | list_name | name | label |\n| | l | x | X |\n| | l | y | {} |\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "place", "words"),
+    [
+        (["image | b | ¿? | max-pixels=x"], "", ("survey", 3, "b"), "stands in parameters"),
+        (["note | b | Hola ${ a |"], "", ("survey", 3, "b"), "stands in label"),
+        (["begin_group | | G |", "text | b | ¿? |", "end_group | | |"], "",
+         ("survey", 3, ""), "no name"),
+        (["select_one l | b | ¿? |"], LIST.format("Y ${a"), ("choices", 3, "y"), "stands in label"),
+        (["select_one l | b | ¿? |"], LIST.format("Y ${nobody}"), ("choices", 3, "y"), "${nobody}"),
+        (["select_one l | b | ¿? |"], "| choices |\n| | l | x | X |\n",
+         ("choices", 1, ""), "no column"),
+        ([], "| settings |\n| | name |\n| | my form |\n", ("settings", 2, "my form"), "in name"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found_in_its_sheet_row_and_cell(tmp_path, rows, more, place, words):
+    text = survey("text | a | ¿? |", *rows, header="type | name | label | parameters") + more
+    found = checking.check(written(tmp_path, text)).faults
+    assert any((each.sheet, each.row, each.name) == place and words in str(each) for each in found)
+
+
+def test_all_that_pyxform_refuses_is_told_at_once(tmp_path):
+    bad = ("image | b | ¿? | max-pixels=x", "audio | c | ¿? | quality=x", "text | d | ¿? | rows=x")
+    text = survey("text | a | ¿? |", *bad, header="type | name | label | parameters")
+    assert [fault.row for fault in checking.check(written(tmp_path, text)).faults] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "taken"),
+    [
+        ("integer", "tres", False), ("integer", "-3", True), ("decimal", "2.5", True),
+        ("decimal", "2,5", False), ("date", "mañana", False), ("date", "2024-05-06", True),
+        ("time", "9:30", True), ("time", "noon", False), ("select_one l", "z", False),
+        ("select_multiple l", "x y", True), ("text", "lo que sea", True),
+    ],
+)  # fmt: skip
+def test_what_is_preset_is_an_answer(tmp_path, type_, value, taken):
+    rows = survey(f"{type_} | a | ¿? | {value}", header="type | name | label | default")
+    found = script.load(written(tmp_path, rows + LIST.format("Y"))).faults
+    assert [fault.said.kind[:7] for fault in found] == ([] if taken else ["default"])
+
+
+def test_two_columns_for_one_language_must_say_the_same(tmp_path):
+    header = "type | name | label::Español (es) | label::Espanol (es)"
+    assert problems(tmp_path, survey("text | a | ¿Sí? | ¿Sí?", header=header)) == []
+    (fault,) = problems(tmp_path, survey("text | a | ¿Sí? | ¿No?", header=header))
+    assert "survey, row 2: The columns 'label::Español (es)' and 'label::Espanol (es)'" in fault
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "source"),
     [
