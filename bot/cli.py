@@ -127,7 +127,7 @@ def _become_the_server(settings: Settings, *, worker: bool) -> None:
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # one for each thread would take 5 MB more
     sys.stdout.flush()
     command = [sys.executable, "-m", "bot.serving", settings.host, str(settings.port)]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, command)  # nosec B606 # no shell is wanted
 
 
 def _check_port(settings: Settings) -> None:

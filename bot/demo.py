@@ -88,7 +88,7 @@ def open_account(parts: Parts, password: str) -> None:
 
 def fill(parts: Parts, count: int, seed: int = 7, pause: timedelta = timedelta(0)) -> None:
     """Let so many people answer, each in a transaction of their own; then some trouble."""
-    rng = Random(seed)  # noqa: S311  # dice, not a secret
+    rng = Random(seed)  # nosec B311 # dice, not a secret
     desk = replace(parts.desk, rng=rng)
     words = _words()
     for sample in _samples(count, rng, words, parts.clock()):

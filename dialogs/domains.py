@@ -273,7 +273,7 @@ def _as_asked(use: Use, script: Script) -> Iterator[str]:
                 )
         case ("regex", str() as pattern):
             for seed in range(4):
-                yield examples.matching(pattern, Random(seed))  # noqa: S311  # an example
+                yield examples.matching(pattern, Random(seed))  # nosec B311 # an example
         case (_, str() as column) if use.through == LOOKED_UP:
             listed = script.tables.get(use.table, ())[: MOST // 2]
             yield from dict.fromkeys(row.get(column, "") for row in listed)

@@ -80,7 +80,7 @@ def simulate(script: Script, people: int, seed: int, now: datetime = START) -> R
     stuck, ended = Counter[str](), Counter[str]()
     replies, seconds, prompts = [0], [0.0], [0]
     for number in range(people):
-        rng = Random(f"{seed} {number}")  # noqa: S311  # dice, not a secret
+        rng = Random(f"{seed} {number}")  # nosec B311 # dice, not a secret
         careful = number % 2 == 1
         plan = ways.plan(_from(to_reach, rng), ground) if careful else {}
         walk = Walk(Talk(), rng, plan, now)
@@ -116,8 +116,8 @@ def _explore(
 ) -> None:
     """Let further people look for what is left, as long as they find something; uncounted."""
     for number in range(EXPLORERS if to_reach else 0):
-        plan = ways.plan(_from(to_reach, Random(f"{seed} +{number}")), ground)  # noqa: S311  # dice
-        walk = Walk(Talk(), Random(f"{seed} {number}+"), plan, now)  # noqa: S311  # dice
+        plan = ways.plan(_from(to_reach, Random(f"{seed} +{number}")), ground)  # nosec B311 # dice
+        walk = Walk(Talk(), Random(f"{seed} {number}+"), plan, now)  # nosec B311 # dice
         _walk(walk, script, library, ground.domains, careful=True)
         if not walk.reached & to_reach.keys():
             break

@@ -230,7 +230,7 @@ def _shuffled(found: tuple[Option, ...], seed: str) -> tuple[Option, ...]:
     """In an order of the person's own; those marked in the column `last` stay behind."""
     last = [option for option in found if option.columns.get("last", "").lower() in LAST]
     first = [option for option in found if option not in last]
-    Random(seed).shuffle(first)  # noqa: S311  # an order, not a secret
+    Random(seed).shuffle(first)  # nosec B311 # an order, not a secret
     return (*first, *last)
 
 

@@ -86,7 +86,7 @@ def _climbed(search: Search, question: Question, terms: Sequence[Expression]) ->
         lambda each: search.ground.domains[each.base].values,
         search.held,
         lambda: far(search.scope),
-        Random(question.name),  # noqa: S311  # an order, not a secret
+        Random(question.name),  # nosec B311 # an order, not a secret
     )
     tests = (test for tests in search.tests for test in tests)
     if reached and all(logic.truth(test.run(search.scope)) for test in tests):
@@ -114,7 +114,7 @@ def through(
     if made is None:
         return Found(None)
     for at in range(AFRESH + 1):
-        rng = Random(at) if at > 1 else None  # noqa: S311  # an order, not a secret
+        rng = Random(at) if at > 1 else None  # nosec B311 # an order, not a secret
         again = replace(made, left=FIRST_TRIES, first=(first or {}) if not at else {}, rng=rng)
         if _fill(again, 0):
             return Found(_answers(again))

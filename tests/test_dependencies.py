@@ -1,40 +1,35 @@
 """What is installed besides our own code: each package pinned by its hash, and each for a reason.
 
-Known vulnerabilities need the network: `make audit` looks the pinned packages up.
+Known vulnerabilities are looked up by `python -m tests.audit`, which needs the network.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import audit
+from tests.audit import ROOT, entries, pins
+
 LISTS = ("requirements.txt", "requirements-dev.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PRODUCT = ("bot", "dialogs", "storage", "webhooks")
 DATA = {"tzdata"}  # never imported by name: the zones that zoneinfo reads
 TOOLS = {  # run, loaded by what is run, or looked for and done without
-    "playwright", "pytest-benchmark", "pytest-randomly", "pytest-xdist", "mypy", "ruff",
+    "bandit", "playwright", "pytest-benchmark", "pytest-randomly", "pytest-xdist", "mypy", "ruff",
     "types-jsonschema", "types-requests",
 }  # fmt: skip
-
-
-def entries(name: str) -> Iterator[tuple[str, str]]:
-    """Each requirement of a list with everything that belongs to it."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    for entry in re.split(r"\n(?=[a-zA-Z])", text)[1:]:
-        yield re.split(r"[=\s\[]", entry, maxsplit=1)[0], entry
-
-
-def pins(name: str) -> dict[str, str]:
-    return {package: entry.split()[0].rpartition("==")[2] for package, entry in entries(name)}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -92,3 +87,59 @@ def imported(*folders: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+# known vulnerabilities
+
+
+@contextmanager
+def answering(answer: Callable[[Any], Any]) -> Iterator[str]:
+    """Somebody at this address who answers each question so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer(asked)).encode())
+
+        def log_message(self, *_given: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def of_flask(asked: Any) -> Any:
+    """As OSV answers (POST /v1/querybatch): in the order of the questions, nothing for nothing."""
+    flask = {"vulns": [{"id": "PYSEC-2027-1", "modified": "2027-01-01T00:00:00Z"}]}
+    names = [each["package"]["name"] for each in asked["queries"]]
+    return {"results": [flask if name == "flask" else {} for name in names]}
+
+
+def test_a_known_vulnerability_of_a_pinned_package_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with answering(of_flask) as url:
+        assert audit.main(url) == audit.SOME
+    version = pins(LISTS[0])["flask"]
+    said = f"flask {version}: PYSEC-2027-1, https://osv.dev/PYSEC-2027-1. Raise it: make lock\n"
+    assert capsys.readouterr().out == said
+
+
+def test_where_nothing_is_known_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(lambda asked: {"results": [{} for _ in asked["queries"]]}) as url:
+        assert audit.main(url) == audit.NONE
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("answer", [{"results": []}, {"code": 3}, [], {"results": [None]}])
+def test_no_answer_is_no_good_answer(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(lambda _asked: answer) as url:
+        assert audit.main(url) == audit.UNKNOWN
+    assert audit.main(url) == audit.UNKNOWN  # nobody is there any more
+    assert all(line.startswith("not audited: ") for line in capsys.readouterr().out.splitlines())

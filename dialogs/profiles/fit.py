@@ -33,7 +33,7 @@ def weights(examples: Examples, slightest: float) -> dict[str, int]:
 
 def _descend(learned: dict[str, float], known: dict[str, list[str]], examples: Examples) -> None:
     """AdaGrad, in an order that a seed fixes."""
-    dice, order = random.Random(3), sorted(examples.items())  # noqa: S311 (no secret)
+    dice, order = random.Random(3), sorted(examples.items())  # nosec B311 # dice
     travelled = dict.fromkeys(learned, 0.5)
     for _ in range(ROUNDS):
         dice.shuffle(order)

@@ -61,13 +61,10 @@ def _name_the_key() -> None:
     db = op.get_bind()
     key = db.get_execution_options()["vault"].newest.id
     for table, column in SEALED:
-        whole = ":key || " + column
-        if db.dialect.name == "sqlite":
-            whole = f"CAST({whole} AS BLOB)"
-        statement = sa.text(
-            f"UPDATE {table} SET {column} = {whole} WHERE {column} IS NOT NULL"  # noqa: S608
-        )
-        db.execute(statement.bindparams(sa.bindparam("key", key, sa.LargeBinary())))
+        sealed: sa.ColumnClause[bytes] = sa.column(column)
+        whole = sa.cast(sa.literal(key, sa.LargeBinary()).op("||")(sealed), sa.LargeBinary())
+        named = sa.update(sa.table(table, sealed)).where(sealed.is_not(None))
+        db.execute(named.values({column: whole}))
 
 
 def downgrade() -> None:

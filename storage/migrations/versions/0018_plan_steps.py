@@ -8,9 +8,12 @@ down_revision = "0017_ways_in"
 branch_labels = None
 depends_on = None
 
-NOW = {  # as Python writes a moment
-    "postgresql": """to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')""",
-    "sqlite": "strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
+SINCE = {  # as Python writes a moment
+    "postgresql": """INSERT INTO facts (key, value) SELECT 'plan.since',
+        to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')
+        FROM facts WHERE key = 'plan.start'""",
+    "sqlite": """INSERT INTO facts (key, value) SELECT 'plan.since',
+        strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now') FROM facts WHERE key = 'plan.start'""",
 }
 
 
@@ -32,11 +35,7 @@ def upgrade() -> None:
         "phases", sa.Column("by_hand", sa.Boolean, nullable=False, server_default=sa.text("'0'"))
     )
     op.add_column("phases", sa.Column("set_at", moment, nullable=True))
-    now = NOW[op.get_bind().dialect.name]
-    op.get_bind().exec_driver_sql(
-        f"INSERT INTO facts (key, value) SELECT 'plan.since', {now} FROM facts "  # noqa: S608
-        "WHERE key = 'plan.start'"
-    )
+    op.get_bind().exec_driver_sql(SINCE[op.get_bind().dialect.name])
 
 
 def downgrade() -> None:

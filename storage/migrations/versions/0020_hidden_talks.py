@@ -28,3 +28,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.get_bind().exec_driver_sql(TOMORROW)
     op.get_bind().exec_driver_sql(AT_ONCE)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("An older program cannot open what is hidden: restore a copy.")
