@@ -204,7 +204,7 @@ def test_what_the_app_says_by_itself_asks_for_nothing():
         {"update_id": 1, "message": {"text": "a"}},
         {"update_id": 1, "message": "a"},
         {"update_id": 1, "message": {**people.text(ANA, "a")["message"], "text": 5}},
-        {"update_id": 1, "message": {**people.text(ANA, "a")["message"], "date": 1e30}},
+        {"update_id": 1, "message": {**people.text(ANA, "a")["message"], "chat": {"id": 1e30}}},
         {"update_id": 1, "callback_query": {"id": 1}},
     ],
 )
