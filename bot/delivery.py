@@ -28,7 +28,7 @@ from bot.channel import (
 from bot.post import Line, Pace, Post, Ready, Round, Settle, Taken
 from dialogs.values import Media, Message
 from storage import answers, outbox, receipts, senders
-from storage.database import reading, writing
+from storage.database import apart, reading, writing
 from storage.outbox import Hand, Letter
 from storage.receipts import Flight
 from storage.senders import Slots
@@ -190,7 +190,7 @@ def _written(db: Connection, post: Post, taken: list[Taken]) -> None:
     if not taken:
         return
     try:
-        with db.begin_nested():
+        with apart(db):
             outbox.sent_many(db, taken)
     except OperationalError:
         raise

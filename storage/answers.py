@@ -12,16 +12,17 @@ from dialogs.state import Dialog, End, Keep
 from storage import erasing, notices, schema
 from storage.database import vault_of
 from storage.people import Person
+from storage.prepared import Prepared
 
 TRAITS = {"municipality": "municipality", "age": "age", "gender": "gender"}
 SPOKEN = "spoken_consent"  # the role of a question that records a yes said aloud
 answers, responses, media = schema.answers, schema.responses, schema.media
 
 # Built once; nobody asks for the rows' ids.
-BEGIN, KEEP = insert(responses).inline(), insert(answers).inline()
+BEGIN, KEEP = Prepared(insert(responses).inline()), Prepared(insert(answers).inline())
 _given = ("person_id", "kind", "given", "form", "version", "language", "words", "media_id")
 _told: dict[str, Any] = {name: bindparam(name) for name in (*_given, "channel", "at")}
-CONSENT = insert(schema.consents).inline().values(notice=notices.IN_FORCE, **_told)
+CONSENT = Prepared(insert(schema.consents).inline().values(notice=notices.IN_FORCE, **_told))
 
 
 def begin(
@@ -39,7 +40,7 @@ def begin(
         "state": "started",
         "started_at": at,
     }
-    db.execute(BEGIN, row)
+    BEGIN.run(db, row)
 
 
 def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str) -> None:
@@ -58,7 +59,7 @@ def keep(db: Connection, person: Person, kept: Keep, at: datetime, channel: str)
         "at": at,
         "media_id": media_id,
     }
-    db.execute(KEEP, row)
+    KEEP.run(db, row)
     if kept.role.startswith("consent"):
         _consent(db, person, kept, at, channel, given=kept.value == "si")
     elif kept.role == SPOKEN and media_id:
@@ -116,7 +117,7 @@ def _consent(
         "channel": channel,
         "at": at,
     }
-    db.execute(CONSENT, row)
+    CONSENT.run(db, row)
 
 
 def set_aside(

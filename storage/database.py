@@ -111,6 +111,21 @@ def writing(engine: Engine, *, hurried: bool = True) -> Iterator[Connection]:
 
 
 @contextmanager
+def apart(db: Connection) -> Iterator[None]:
+    """A savepoint: of what fails in it nothing is kept, and the transaction goes on.
+
+    SQLAlchemy's own is compiled each time.
+    """
+    db.exec_driver_sql("SAVEPOINT apart")
+    try:
+        yield
+    except BaseException:
+        db.exec_driver_sql("ROLLBACK TO SAVEPOINT apart")
+        raise
+    db.exec_driver_sql("RELEASE SAVEPOINT apart")
+
+
+@contextmanager
 def disposing(engine: Engine) -> Iterator[Engine]:
     """An engine that lets go of its connections at the end, whatever happens."""
     try:

@@ -40,6 +40,7 @@ from dialogs.values import Message, message_from_json, message_to_json
 from storage import schema, wishes
 from storage.database import vault_of
 from storage.people import Person
+from storage.prepared import Prepared
 from storage.schema import Moment, among
 
 log = structlog.get_logger()
@@ -110,7 +111,7 @@ def put(
     if hand:
         hand.behind = True
     row = _row(db, person_id, channel, message, due)
-    db.execute(PUT, {**row, "lane": lane, "state": "queued"})
+    PUT.run(db, {**row, "lane": lane, "state": "queued"})
 
 
 def answer(db: Connection, person: Person, message: Message, at: datetime) -> None:
@@ -123,7 +124,7 @@ def answer(db: Connection, person: Person, message: Message, at: datetime) -> No
     row = _row(db, person.id, person.channel, message, at)
     mine = hand.by if hand.near(person.id) else None
     lease = {"now": hand.now, "until": hand.now + LEASE, "by": hand.by, "mine": mine}
-    id_, state = db.execute(PUT_AND_LEASE, {**row, **lease}).one()
+    ((id_, state),) = PUT_AND_LEASE.run(db, {**row, **lease})
     if state == "queued":
         hand.behind = True
         return
@@ -140,7 +141,7 @@ def _row(
 
 
 # Statements are built once: building one costs as much as running it.
-PUT = insert(outbox).inline()
+PUT = Prepared(insert(outbox).inline())
 _waits = select(
     exists()
     .where(
@@ -171,7 +172,7 @@ _put: dict[str, Any] = {
     "attempts": case((_waits.c.waits, 0), else_=1),
     **{name: case((_waits.c.waits, None), else_=value) for name, value in _if_leased.items()},
 }
-PUT_AND_LEASE = (
+PUT_AND_LEASE = Prepared(
     insert(outbox)
     .from_select(list(_put), select(*_put.values()).select_from(_waits))
     .returning(outbox.c.id, outbox.c.state)
@@ -391,12 +392,12 @@ def sent_many(db: Connection, taken: Iterable[tuple[int, str, datetime]]) -> Non
         ids, given, at = zip(*rows, strict=True)
         db.execute(TAKEN, {"ids": list(ids), "given": list(given), "at": list(at)})
         return
-    each = [{"row": id_, "provider": given, "at": at} for id_, given, at in rows]
-    db.execute(TAKEN_EACH, each)
+    for row, provider, sent_at in rows:
+        TAKEN_EACH.run(db, {"row": row, "provider": provider, "at": sent_at})
 
 
 _taken: dict[str, Any] = {"state": "sent", "leased_until": None, "reason": None, "code": None}
-TAKEN_EACH = (
+TAKEN_EACH = Prepared(
     update(outbox)
     .where(outbox.c.id == bindparam("row"))
     .values(provider_id=bindparam("provider"), sent_at=bindparam("at"), **_taken)

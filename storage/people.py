@@ -17,6 +17,7 @@ from dialogs.state import Dialog, Talk
 from dialogs.values import Inbound, Language
 from storage import schema, talks
 from storage.database import vault_of
+from storage.prepared import Prepared
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read as something else
 people = schema.people
@@ -43,9 +44,9 @@ _called = exists().where(_box.c.person_id == people.c.id, _box.c.invitation_id.i
 KNOWN = select(people, _called.label("called")).where(
     people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
 )
-LOCKED = KNOWN.with_for_update(of=people, key_share=True)
+LOCKED = Prepared(KNOWN.with_for_update(of=people, key_share=True))
 KEPT = ("talk", "hidden_talk", "language", "heard_at", "blocked_at", "pace")
-REMEMBER = (
+REMEMBER = Prepared(
     update(people)
     .where(people.c.id == bindparam("person"))
     .values({name: bindparam(name) for name in KEPT})
@@ -61,13 +62,12 @@ def insert_new(
     db: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]
 ) -> bool:
     """Insert a row; False if one with these keys exists already."""
-    statement = _insert_returning(db.dialect.name, table, tuple(keys))
-    return db.execute(statement, dict(values)).scalar() is not None
+    return bool(_insert_new(db.dialect.name, table, tuple(keys)).run(db, values))
 
 
 @cache
-def _insert_returning(dialect: str, table: Table, keys: tuple[str, ...]) -> Any:
-    return _insert_or_nothing(dialect, table, keys).returning(table.c.id)
+def _insert_new(dialect: str, table: Table, keys: tuple[str, ...]) -> Prepared:
+    return Prepared(_insert_or_nothing(dialect, table, keys).returning(table.c.id))
 
 
 @cache
@@ -135,12 +135,11 @@ def by_pseudonym(db: Connection, pseudonym: str) -> Person | None:
     return _person(db, row) if row else None
 
 
-def _known(db: Connection, channel: str, identity: str) -> Row[Any] | None:
+def _known(db: Connection, channel: str, identity: str) -> Any:
     """The row of this identity, locked, by whichever key it is sealed."""
     for sealed in vault_of(db).seals("people.identity", identity):
-        row = db.execute(LOCKED, {"of_channel": channel, "sealed": sealed}).one_or_none()
-        if row:
-            return row
+        if rows := LOCKED.run(db, {"of_channel": channel, "sealed": sealed}):
+            return rows[0]
     return None
 
 
@@ -160,7 +159,7 @@ def _person(db: Connection, row: Row[Any]) -> Person:
 def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
     """Where the person is now. Anybody who writes is not blocking us."""
     values = {"language": talk.language, "heard_at": at, "blocked_at": None, "pace": person.pace}
-    db.execute(REMEMBER, {"person": person.id, **talks.written(db, talk, at), **values})
+    REMEMBER.run(db, {"person": person.id, **talks.written(db, talk, at), **values})
 
 
 def _move(db: Connection, person_id: int, address: str) -> None:

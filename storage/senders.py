@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Float, bindparam, case, select, update
 
 from storage import schema
 from storage.people import insert_or_nothing
+from storage.prepared import Prepared
 
 AHEAD = 0.1  # seconds: slots are given out no further ahead: a reply never waits longer for one,
 # and of a process that is killed no more letters are of unknown fate
@@ -18,9 +19,9 @@ MOST_AHEAD = 5.0  # seconds: a slot further ahead was taken by a clock that was 
 KEPT = 1 / 5  # of the rate for replies, while people are writing
 WRITING = 1.0  # seconds since the last reply
 senders = schema.senders
-LOCKED = select(senders).where(senders.c.channel == bindparam("name")).with_for_update()
+LOCKED = Prepared(select(senders).where(senders.c.channel == bindparam("name")).with_for_update())
 _replied = bindparam("replied", type_=Float())
-TAKE = (
+TAKE = Prepared(
     update(senders)
     .where(senders.c.channel == bindparam("name"))
     .values(
@@ -51,7 +52,7 @@ def free(
 
     Who sends alone may take up those of the last `late` seconds, up to JITTER.
     """
-    row = db.execute(LOCKED, {"name": channel}).one_or_none()
+    (row,) = LOCKED.run(db, {"name": channel}) or (None,)
     moment, apart = now.timestamp(), (1 + JITTER) / rate
     if row is None:
         given = {"channel": channel, "free_at": 0.0, "paused_until": 0.0}
@@ -68,7 +69,7 @@ def take(db: Connection, channel: str, slots: Slots, used: int, *, replied: bool
     """Take the first of the slots."""
     if used:
         given = {"until": slots.at(used), "replied": slots.first if replied else 0.0}
-        db.execute(TAKE, {"name": channel, **given})
+        TAKE.run(db, {"name": channel, **given})
 
 
 def pause(db: Connection, channel: str, until: datetime, reason: str) -> None:
