@@ -394,7 +394,7 @@ async def _kept(post: Post, ready: Ready) -> Settle | None:
             return _back(letter)
         pace, rate = post.paces[letter.channel], post.rates[letter.channel]
         async with pace.queue:
-            while (wait := pace.turn(_seconds(post), rate, ready.cost)) > 0:
+            while (wait := pace.turn(time.monotonic(), rate, ready.cost)) > 0:
                 await asyncio.sleep(wait)
     if post.waits.get(letter.channel, 0.0) > _seconds(post):
         return _back(letter)

@@ -82,7 +82,7 @@ class Pace:
     """The last sends on a channel: after a stall many letters are due at once, and no second may
     hold more of them than the rate."""
 
-    sent: deque[float] = field(default_factory=deque)  # seconds since 1970
+    sent: deque[float] = field(default_factory=deque)  # of time.monotonic(): no clock is set here
     next: float = 0.0  # when the next would be exactly on time
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)  # one at a time looks at the clock
 

@@ -152,7 +152,8 @@ class Knocker:
 class Clock:
     """The database's time, by which machines agree whose own clocks differ or are set.
 
-    Between two looks it counts on by itself, also while the database is away.
+    Between two looks it counts on by itself, also while the database is away. A look moves it no
+    further than it must: a jump would crowd together what goes out at a rate.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -176,7 +177,12 @@ class Clock:
         except OperationalError:
             return
         if told is not None and (not self._start or after - before < ROUND_TRIP):
-            self._start = float(told) - (before + after) / 2
+            self._start = _nearest(self._start, float(told) - after, float(told) - before)
+
+
+def _nearest(start: float, earliest: float, latest: float) -> float:
+    """Where the count begins: where it did if that can be, else as near to it as can be."""
+    return min(max(start, earliest), latest) if start else (earliest + latest) / 2
 
 
 def _connected(engine: Engine) -> psycopg.Connection[Any]:

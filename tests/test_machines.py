@@ -220,6 +220,17 @@ def test_the_time_is_the_databases_whatever_the_machines_clock_says(engine: Engi
     assert before - timedelta(seconds=1) < told < clock() + timedelta(seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [(0.0, 105.0), (104.0, 104.0), (90.0, 100.0), (125.0, 110.0)],
+    ids=["at first", "it may be right", "it is behind", "it is ahead"],
+)
+def test_a_look_at_the_time_moves_the_clock_no_further_than_it_must(
+    start: float, found: float
+) -> None:
+    assert meeting._nearest(start, 100.0, 110.0) == found
+
+
 # one machine after the other is brought up to date: the database first
 
 

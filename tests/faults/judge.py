@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -204,17 +205,19 @@ def _figures(trial: Trial, db: Any) -> dict[str, Any]:
     }
 
 
-def _fullest(trial: Trial, name: str) -> int:
-    """The most sends that any second held, as the provider counts them."""
+def _fullest(trial: Trial, name: str) -> tuple[int, float]:
+    """The most sends that any second held, as the provider counts them, and when it ended."""
     emulator: Any = trial.telegram if name == "telegram" else trial.twilio
     at = sorted(c.at.timestamp() for c in list(emulator.calls)
                 if c.operation in ("sendMessage", "CreateMessage"))  # fmt: skip
-    most, first = 0, 0
+    most, when, first = 0, 0.0, 0
     for last, moment in enumerate(at):
         while at[first] <= moment - 1:
             first += 1
-        most = max(most, last - first + 1)
-    return most
+        if last - first >= most:
+            most, when = last - first + 1, moment
+    began = time.time() - (time.monotonic() - trial.began)
+    return most, round(when - began, 1)
 
 
 def told(verdict: Verdict, faults: Sequence[str]) -> str:
