@@ -8,9 +8,12 @@ every call would cost 44 ms, and no measurement would mean anything.
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import socketserver
+import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +41,7 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    arrived: float = 0.0  # seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Call:
 
     `operation` is the provider's name for it ("sendMessage", "CreateMessage"),
     `fields` are decoded (numbers, JSON), `status` is 0 if no answer was given,
-    `taken` tells whether it had its effect.
+    `taken` tells whether it had its effect. `arrived` is when it reached this machine, in seconds
+    since 1970: on a loaded one that is long before `at`.
     """
 
     operation: str
@@ -71,6 +76,7 @@ class Call:
     faults: tuple[str, ...] = ()
     status: int = 200
     taken: bool = True
+    arrived: float = 0.0
 
 
 HOST = "127.0.0.1"  # where they listen
@@ -140,6 +146,11 @@ class _Handler(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    def setup(self) -> None:
+        super().setup()
+        self.arrivals = _Arrivals(self.connection)
+        self.rfile = io.BufferedReader(self.arrivals)
+
     def handle(self) -> None:
         loopback = self.server.loopback
         loopback.opened(self.connection)
@@ -171,7 +182,8 @@ class _Handler(socketserver.StreamRequestHandler):
             headers[name.strip().lower()] = value.strip()
         body = self.rfile.read(int(headers.get("content-length", "0")))
         parts = urlsplit(target)
-        return Request(verb, unquote(parts.path), parts.query, headers, body)
+        at = self.arrivals.last
+        return Request(verb, unquote(parts.path), parts.query, headers, body, at)
 
     def write(self, answer: Answer) -> bool:
         if answer.line == "dropped":
@@ -183,6 +195,32 @@ class _Handler(socketserver.StreamRequestHandler):
         body = half if answer.line == "half" else answer.body
         self.wfile.write(head(answer, len(body)) + (half if answer.line == "cut" else body))
         return answer.line != "cut"
+
+
+TIMESTAMPS = 35  # SO_TIMESTAMPNS of Linux: the kernel says when what is read came in
+STAMP = struct.Struct("qq")  # seconds, nanoseconds
+
+
+class _Arrivals(io.RawIOBase):
+    """What comes in on a line, and when the last of it did, however late it is read."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self.last = 0.0
+        with suppress(OSError):  # elsewhere it counts when it is read
+            line.setsockopt(socket.SOL_SOCKET, TIMESTAMPS, 1)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        size, notes, _, _ = self._line.recvmsg_into([into], socket.CMSG_SPACE(STAMP.size))
+        self.last = time.time()
+        for _, kind, note in notes:
+            if kind == TIMESTAMPS:
+                seconds, nanoseconds = STAMP.unpack(note)
+                self.last = seconds + nanoseconds / 1e9
+        return size
 
 
 def head(answer: Answer, length: int) -> bytes:
@@ -208,8 +246,6 @@ def form(request: Request) -> tuple[dict[str, list[str]], dict[str, bytes]]:
 
 
 def _multipart(request: Request, kind: str) -> tuple[dict[str, list[str]], dict[str, bytes]]:
-    import io
-
     environ = {
         "REQUEST_METHOD": "POST",
         "CONTENT_TYPE": kind,

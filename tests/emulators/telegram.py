@@ -290,7 +290,7 @@ class Telegram:
             fields, files = _fields(request)
         except UnicodeDecodeError:
             return _answer(bad_request("strings must be encoded in UTF-8"))
-        call = Call(method, fields, files, self.clock())
+        call = Call(method, fields, files, self.clock(), arrived=request.arrived)
         call = replace(call, faults=tuple(schemas.check(call)) if self.strict else ())
         failure = unauthorized() if token != self.token else self._ledger.due(call)
         return self._perform(call, failure)

@@ -307,7 +307,7 @@ class Twilio:
             fields = {**found, **_fields(request)}
         except ValueError:
             return _error(Failure(400, 20422), "malformed request")
-        call = Call(operation, fields, {}, self.clock())
+        call = Call(operation, fields, {}, self.clock(), arrived=request.arrived)
         if self.strict and operation != "Unknown":
             call = replace(call, faults=tuple(schemas.check(call)))
         failure = self._ledger.due(call) if self._known(request) else unauthorized()

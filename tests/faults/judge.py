@@ -206,9 +206,9 @@ def _figures(trial: Trial, db: Any) -> dict[str, Any]:
 
 
 def _fullest(trial: Trial, name: str) -> tuple[int, float]:
-    """The most sends that any second held, as the provider counts them, and when it ended."""
+    """The most sends that any second held, as they reached the provider, and when it ended."""
     emulator: Any = trial.telegram if name == "telegram" else trial.twilio
-    at = sorted(c.at.timestamp() for c in list(emulator.calls)
+    at = sorted(c.arrived for c in list(emulator.calls)
                 if c.operation in ("sendMessage", "CreateMessage"))  # fmt: skip
     most, when, first = 0, 0.0, 0
     for last, moment in enumerate(at):
