@@ -27,7 +27,6 @@ from storage.outbox import Letter
 
 log = structlog.get_logger()
 
-MOST_RESENDS = 3  # of a reply whose fate is unknown
 SENDER_BROKEN = timedelta(minutes=5)  # before a refused token is tried again
 LOOK_AFTER = timedelta(seconds=20)  # before the provider is asked what became of a message
 
@@ -91,10 +90,11 @@ def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -
 
 
 def _unclear(db: Connection, letter: Letter, error: SendError, now: datetime) -> None:
-    """A question may be sent again, an invitation may not; WhatsApp can be asked first."""
+    """A question is sent again, rather twice than never; an invitation is not. WhatsApp can be
+    asked first."""
     if letter.channel == "whatsapp":
         outbox.uncertain(db, letter.id, error.reason, now + LOOK_AFTER)
-    elif letter.invitation_id or letter.attempts >= MOST_RESENDS:
+    elif letter.invitation_id or letter.attempts >= timing.MOST_ATTEMPTS:
         outbox.uncertain(db, letter.id, error.reason)
     else:
         outbox.later(db, letter.id, now + timing.back_off(letter.attempts), error.reason)

@@ -150,6 +150,14 @@ def test_a_question_arrives_although_telegram_fails(small_world: World, how: str
     arrives(small_world, lambda: "¿Aceptas" in small_world.telegram.texts(ANA)[-1])
 
 
+def test_a_question_arrives_however_often_its_fate_was_unknown(small_world: World) -> None:
+    """Whoever waits for one would wait for ever; one that comes twice is answered once."""
+    small_world.says("ana", "hola")
+    small_world.telegram.fail(provider.dropped(taken=False), method="sendMessage", times=4)
+    assert small_world.bring("ana", small_world.update("ana", "es")) == 200
+    arrives(small_world, lambda: small_world.states() == {"sent": 3})
+
+
 TWILIO_FAILURES = {
     "429": twilio.too_many(),
     "500": twilio.broken(500),
