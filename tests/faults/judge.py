@@ -20,6 +20,7 @@ from tests.faults.people import SILENCE, STEPS, Person
 from tests.faults.trial import RATES, TITLE, Trial, _identity
 
 FEW = 12  # examples of one kind of fault
+HELD_UP = 1.1  # of the rate: processes are killed and started while others send
 WENT = ("sent", "delivered", "read")
 NOT_GONE = ("queued", "missed", "skipped")
 HEARD = "La recibí, gracias."  # what a voice note is answered
@@ -44,6 +45,7 @@ def judge(trial: Trial) -> Verdict:
             *_outbox(db),
             *_invited(trial, db),
             *_voices(trial, db),
+            *_paced(trial),
             *_ended(trial),
         ]
         figures = _figures(trial, db)
@@ -173,6 +175,13 @@ def _voices(trial: Trial, db: Any) -> Iterator[str]:
             yield f"a voice note is {row.state}: {row.reason}"
         elif voices.read(stores.of(trial.settings), row.file, vault) != samples.OGG:
             yield f"the voice note {row.file} is not what was said"
+
+
+def _paced(trial: Trial) -> Iterator[str]:
+    """No second holds more than the rate, and what a process held up that stood still."""
+    for name, rate in RATES.items():
+        if (most := _fullest(trial, name)[0]) > HELD_UP * rate:
+            yield f"{name}: {most} in one second, of {rate:.0f}"
 
 
 def _ended(trial: Trial) -> Iterator[str]:
