@@ -21,7 +21,10 @@ from dialogs.values import FORUM_KINDS
 LONGEST = 14  # words: whoever says more is telling us something
 ALIKE = 84.0  # of 100: "mensages" is "mensajes"
 LONG_ENOUGH = 6  # letters: in shorter words one letter makes another word
-SIGNS = ("🛑", "✋🛑", "🚫")
+SIGNS = frozenset("🛑🚫✋\ufe0f ")
+ENDING = re.compile(r"[ae][nrs]?$")  # "no molestan" tells, "no molesten" asks
+ORDER = re.compile(r"n(me|nos|le)?$")  # dejen, quítenme; not: darme, baja
+APART = re.compile(r"\bno\s*[,.;:!]+", re.IGNORECASE)  # "no, dejen de escribirme"
 SOUNDS = (
     (r"(.)\1+", r"\1"), (r"qu(?=[ei])", "k"), (r"c(?=[eiy])", "s"), (r"g(?=[ei])", "j"),
     (r"[cq]", "k"), (r"h", ""), (r"v", "b"), (r"z", "s"), (r"y\b", "i"),
@@ -31,7 +34,7 @@ SOUNDS = (
 def asked(text: str) -> str | None:
     """The command that a text is if it asks to be spared something: "stop" is everything,
     "no_forums" every invitation, "no_forums_" with a kind of forum invitations to those alone."""
-    if text.strip() in SIGNS:
+    if text.strip() and set(text) <= SIGNS:
         return "stop"
     words = _words(text)
     if not 0 < len(words) <= LONGEST or not all(map(_heard_of, words)):
@@ -65,7 +68,7 @@ def _of_a_kind(words: Sequence[str]) -> str | None:
 
 
 def _words(text: str) -> list[str]:
-    words = [re.sub(r"[^\w]", "", word) for word in plain(text[:200]).split()]
+    words = [re.sub(r"[^\w]", "", word) for word in plain(APART.sub(" ", text[:200])).split()]
     words = [word for word in words if word]
     if len(words) > 2 and all(len(word) == 1 for word in words):
         words = ["".join(words)]  # s.t.o.p.
@@ -80,6 +83,10 @@ def _sound(word: str) -> str:
     return word
 
 
+SMALL = frozenset(map(_sound, ("me", "nos", "te", "se", "la", "el", "mi", "una", "de", "a")))
+WANT = frozenset(map(_sound, ("quiero", "kiero", "kero", "deseo", "queremos", "pienso", "voy")))
+WHOLE_TEXT = "no ni nunca jamas ya stop quit unsubscribe remove take leave"
+WHOLE = frozenset(map(_sound, WHOLE_TEXT.split()))  # a "no" before these belongs to something else
 FORUMS = frozenset(map(_sound, ("foro", "foros", "forum", "forums")))
 Saying = tuple[frozenset[str], ...]  # for each place the words that may stand there
 
@@ -116,8 +123,18 @@ def _says(words: Sequence[str], ways: Sequence[Saying], around: Sequence[Saying]
             continue
         rest = (*words[:begin], *words[end:])
         if all(any(_is(word, other[0]) for other in around) for word in rest):
-            return True
+            return not _denied(words[:begin], words[begin:end])
     return False
+
+
+def _denied(before: Sequence[str], way: Sequence[str]) -> bool:
+    """Whether it is what is not wanted: "no dejen de escribirme", "no quiero darme de baja"."""
+    left = [word for word in before if word not in SMALL]
+    if way[0] in WHOLE:
+        return False
+    if left and left[-1] in WANT and not ORDER.search(way[0]):
+        return left[-2:-1] == ["no"]
+    return left[-1:] == ["no"] and len(way) > 1
 
 
 @lru_cache(maxsize=8192)
@@ -126,5 +143,8 @@ def _is(word: str, meant: frozenset[str]) -> bool:
         return True
     if len(word) < LONG_ENOUGH:
         return False
-    near = (other for other in meant if len(other) >= LONG_ENOUGH)
-    return any(fuzz.ratio(word, other) >= ALIKE for other in near)
+    near = (
+        other for other in meant if len(other) >= LONG_ENOUGH and abs(len(other) - len(word)) < 2
+    )
+    alike = (other for other in near if fuzz.ratio(word, other) >= ALIKE)
+    return any(ENDING.sub("", other) != ENDING.sub("", word) for other in alike)

@@ -37,6 +37,18 @@ no quiero saber nada de ustedes|basta de mensajes|no vuelvan a escribirme
 dar de baja mi número|quiero que me den de baja|quiero que me quiten de la lista
 ya no deseo recibir notificaciones|que ya no me escriban|ya párenle con los mensajes
 no quiero que me escriban|dejen de estar mandando mensajes|¡¡Ya NO me escriban!!
+quiero cancelar mi suscripción|cancelen mi registro|STPO|deténganse|paren ya|ya párenle
+no me estén mandando mensajes|ya no estén molestando|ya no kero mensajes|yano quiero mensajes
+favor de no enviar mensajes|por favor no envien mas mensajes|x favor ya no manden mensajes
+borren mi número|quiten mi numero de su lista|me quiero salir del grupo|no me busquen más
+no quiero estar en la lista|¿cómo me doy de baja?|cómo cancelo los mensajes|basta ya de mensajes
+me están molestando con sus mensajes|deja me en paz|déjenme de molestar|unsub|cancel
+don't write to me|remove my number|i don't want any more messages|please go away
+i dont want to receive messages anymore|ya no quiero participar|wa atal|ya no me hablen
+quisiera dejar de recibir estos mensajes|me gustaría ya no recibir mensajes|🛑🛑|baja definitiva
+no quiero que me vuelvan a escribir|no autorizo que me escriban|no, dejen de escribirme
+ya no quiero, quiero darme de baja|ya no quiero déjenme en paz|no me llamen
+favor de no escribirme|quiero mi baja definitiva
 """
 ANSWERS = """
 el alto costo del agua|no quiero que quiten el mercado|stop a la violencia|alto a la violencia
@@ -53,6 +65,11 @@ stop violence against women|we want to stop the pig farms|xuul le ja'o'|no quier
 el gobierno debe dejar de molestar a los campesinos|quiero ir a los foros|no quiero ir al foro
 no conozco los foros|falta información|más seguridad|no quiero más basura aquí|no puedo ir
 el señor me molesta|borrar mis datos|no me interesa|no, gracias|no sé|ya no me acuerdo
+no dejen de escribirme|no quiero darme de baja|no me den de baja|no quiero salir
+no nos contactan|no molestan|no nos molestan|no me escriben|está cancelada|escribir|no paran
+leer y escribir|no recibir nada|para que no me molesten|no me hablan en maya|no me buscan
+no quiero que cancelen el programa|paren los desmontes|quiten el celular a los niños
+me molestan los avisos del perifoneo|dejar de recibir el apoyo|ya no quiero basura|no nos hablan
 """
 NO_FORUMS = """
 no más invitaciones|ya no me inviten|no quiero invitaciones|dejen de invitarme a foros
