@@ -50,6 +50,7 @@ def check(path: Path, now: datetime = simulation.START) -> Checked:
     warnings = [
         *reading.warnings,
         *attachments.warnings(found),
+        *reaching.warnings(found, now),
         *_translations(reading.book),
         *(warning for question in found.questions for warning in _lengths(question)),
         *(_guide(found, walked) if walked else ()),

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, combinations, product
+from itertools import chain, combinations, pairwise, permutations, product
 from random import Random
 
-from dialogs import dates, examples, functions, logic, moments, rows, wishes
+from dialogs import dates, examples, functions, logic, minors, moments, rows, wishes
 from dialogs.logic import Expression, Scope
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.wishes import COMPUTED, LOOKED_UP, SELECTED, Use
@@ -19,6 +19,8 @@ NOW = datetime(2021, 8, 15, 18, tzinfo=UTC)  # where nobody says what day it is
 FEW = 12  # choices that are all tried, whatever they are compared with
 MOST = 300  # values of one question: with more, nothing is claimed
 MOST_RECKONED = 8  # numbers of an expression, of which every two are tried together
+MOST_ORDERED = 4  # choices of which any may be taken, in any order
+MOST_RANKED = 5  # choices that are ranked in every order
 MOST_MARKED = 6  # choices of several that are tried in every combination
 PLAIN_NUMBERS = (0.0, 1.0, 7.0, 20.0, 40.0, 1000.0)
 AMOUNTS = (*PLAIN_NUMBERS, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 100.0, -1.0)
@@ -33,6 +35,7 @@ AGES = (
 )
 CLOSE = 1e-9
 BEYOND, BEYOND_DAYS = (1e6, -1e6), 40_000.0  # where an answer has to lie beyond others
+FILLED_IN = (minors.SESSION, "facilitador")  # hidden questions that a session fills in
 OLDEST = 200  # what a date may be compared with, in any of the units below
 SPANS = (1.0, 7.0, 30.4375, 365.25)  # days, of the units in which ages are counted
 SHORT = "Agua"
@@ -44,6 +47,7 @@ class Domain:
 
     values: tuple[str, ...]
     complete: bool = True
+    whole: tuple[str, ...] = ()  # every answer that there is, where these are few
 
 
 Domains = Mapping[str, Domain]
@@ -59,12 +63,15 @@ def of(script: Script, here: Scope) -> Domains:
     }
 
 
-def complete(asked: Sequence[Question], terms: Sequence[Expression], script: Script) -> bool:
-    """Whether these questions' domains hold all that makes a difference to what is computed of
-    them, to who of them is asked, and to the terms."""
+def unclear(
+    asked: Sequence[Question], terms: Sequence[Expression], script: Script
+) -> frozenset[str]:
+    """The questions whose domains may lack what makes a difference to what is computed of them,
+    to who of them is asked, or to the terms."""
     tests = [(each, (*each.relevant, *_own(each))) for each in asked]
     used = _uses([*tests, (asked[-1], tuple(terms))] if asked else [])
-    return all(_domain(each, used[each.base], script, NOW).complete for each in asked)
+    found = ((each.base, _domain(each, used[each.base], script, NOW)) for each in asked)
+    return frozenset(name for name, domain in found if not (domain.complete or domain.whole))
 
 
 def _own(question: Question) -> Iterator[Expression]:
@@ -98,13 +105,17 @@ def _allowed(domain: Domain, question: Question, here: Scope) -> Domain:
     rule = question.constraint
     if rule is None or rule.names - {question.name}:
         return domain
-    kept = tuple(
-        value
-        for value in domain.values
-        if not value
-        or logic.truth(rule.evaluate(replace(here, this=value, values={question.name: value})))
-    )
-    return replace(domain, values=kept) if any(kept) else domain
+
+    def kept(values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            value
+            for value in values
+            if not value
+            or logic.truth(rule.evaluate(replace(here, this=value, values={question.name: value})))
+        )
+
+    allowed = replace(domain, values=kept(domain.values), whole=kept(domain.whole))
+    return allowed if any(allowed.values) else domain
 
 
 def _domain(question: Question, used: Sequence[Use], script: Script, now: datetime) -> Domain:
@@ -131,7 +142,9 @@ def _preset(question: Question, now: datetime) -> Domain:
         stamp = dates.stamp(now.astimezone(dates.ZONE))
         return Domain((stamp[:10] if question.type == "today" else stamp,), complete=False)
     given = question.default
-    return Domain((given,)) if isinstance(given, str) else Domain(("",), complete=False)
+    if isinstance(given, str) and question.base not in FILLED_IN:
+        return Domain((given,))
+    return Domain(("",), complete=False)
 
 
 def _direct(used: Sequence[Use], *through: str) -> bool:
@@ -148,8 +161,10 @@ def _chosen(question: Question, used: Sequence[Use]) -> Domain:
     first = [name for name in named if name in names]
     others = [name for name in names if name not in named]
     if question.type == "rank":
-        turned = (" ".join((name, *(n for n in names if n != name))) for name in (*first, *names))
-        return Domain(tuple(dict.fromkeys(turned))[:MOST], not used)
+        turned = [" ".join((name, *(n for n in names if n != name))) for name in (*first, *names)]
+        few = len(names) <= MOST_RANKED
+        turned += map(" ".join, permutations(names)) if few else ()
+        return Domain((*tuple(dict.fromkeys(turned))[:MOST], ""), few or not used)
     if question.type == "select_multiple":
         return _several(first, others, used)
     alike = _direct(used, *SELECTED) and not any(isinstance(use.value, float) for use in used)
@@ -177,7 +192,11 @@ def _several(first: Sequence[str], others: Sequence[str], used: Sequence[Use]) -
     found = [*dict.fromkeys(values), *([" ".join((*first, *others))] if plenty else ())]
     found += first[MOST_MARKED:]
     tidy = tuple(sorted(dict.fromkeys(found), key=lambda value: not value))
-    return Domain(tidy[: 4 * MOST], direct and not plenty and len(tidy) <= 4 * MOST)
+    names = (*first, *others)
+    sizes = range(len(names) + 1) if len(names) <= MOST_ORDERED else ()
+    whole = (" ".join(several) for size in sizes for several in permutations(names, size))
+    complete = direct and not plenty and len(tidy) <= 4 * MOST
+    return Domain(tidy[: 4 * MOST], complete, tuple(whole))
 
 
 # numbers and moments
@@ -202,15 +221,26 @@ def _numbers(question: Question, used: Sequence[Use], now: datetime) -> Domain:
         steps = [round(min(start, end) + step * at, 9) for at in range(min(many, MOST))]
         return Domain((*map(_written, steps), ""), complete=many <= MOST)
     shifts = (0.0, 1.0, -1.0) if question.type == "integer" else (0.0, 1.0, -1.0, 0.5, -0.5)
-    direct = _direct(used)
-    near = [value + shift for value in sorted(_amounts(used)) for shift in shifts]
+    direct, amounts = _direct(used), sorted(_amounts(used))
+    near = [value + shift for value in amounts for shift in shifts]
+    near += [(one + other) / 2 for one, other in pairwise(amounts)]
     near += () if direct else _reckoned(used, now)
     beyond = BEYOND if _beside(question) else ()
     values = dict.fromkeys((*near, *(PLAIN_NUMBERS if direct else AMOUNTS), *beyond))
     finite = (value for value in values if math.isfinite(value))
     whole = question.type == "integer"
     values = dict.fromkeys(float(int(value)) if whole else value for value in finite)
-    return Domain((*map(_written, values), ""), direct)
+    return Domain((*map(_written, values), ""), direct, _between(question) if whole else ())
+
+
+def _between(question: Question) -> tuple[str, ...]:
+    """Every whole number that its rule lets through, where it says from where to where."""
+    if question.constraint is None:
+        return ()
+    low, high = wishes.bounds(question.constraint, question.base)
+    if not math.isfinite(high - low) or high - low > MOST:
+        return ()
+    return (*map(str, range(math.ceil(low), math.floor(high) + 1)), "")
 
 
 def _reckoned(used: Sequence[Use], now: datetime) -> Iterator[float]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from itertools import combinations
 
-from dialogs import rows, walking, ways, wishes
+from dialogs import logic, rows, walking, ways, wishes
+from dialogs.closures import NOWHERE
 from dialogs.domains import NOW
 from dialogs.faults import Fault, said
-from dialogs.logic import LogicError
+from dialogs.logic import LogicError, Scope
 from dialogs.questions import CHOSEN, Option, Question, Script
 from dialogs.ways import Answers, Ground
 
+MOST_TOGETHER = 10  # choices of several that are tried in every combination
 MOST_UNCLEAR = 20  # choices of a question whose filter cannot be seen through
 
 
@@ -72,3 +76,39 @@ def _no_choices(script: Script) -> Iterator[Fault]:
             for value in sorted(set(use.value.split()) - names) if use.value not in names else ():
                 what = said("waits_for_nothing", value=value, asked=use.name)
                 yield Fault("survey", question.row, question.name, what)
+
+
+def warnings(script: Script, now: datetime = NOW) -> Iterator[Fault]:
+    """Choices that a question's own rule never lets through, whatever is chosen besides: often
+    meant so, as where one has to agree."""
+    asked = [question for question in script.questions if _ruled(question)]
+    here = ways.ground(script, now).here if asked else NOWHERE
+    for question in asked:
+        taken = {name for names in _tried(question) if _taken(question, names, here)
+                 for name in names}  # fmt: skip
+        for option in question.options:
+            if option.name not in taken:
+                what = said("never_taken", option=option.name)
+                yield Fault("survey", question.row, question.name, what)
+
+
+def _ruled(question: Question) -> bool:
+    rule = question.constraint
+    if rule is None or rule.names - {question.name} or ways.CHANGING.search(rule.source):
+        return False
+    few = len(question.options) <= MOST_TOGETHER
+    return question.type == "select_one" or (question.type == "select_multiple" and few)
+
+
+def _tried(question: Question) -> Iterator[tuple[str, ...]]:
+    names = [option.name for option in question.options]
+    most = 1 if question.type == "select_one" else len(names)
+    for size in range(1, most + 1):
+        yield from combinations(names, size)
+
+
+def _taken(question: Question, names: tuple[str, ...], here: Scope) -> bool:
+    assert question.constraint is not None
+    value = " ".join(names)
+    scope = replace(here, this=value, values={question.name: value})
+    return logic.truth(question.constraint.evaluate(scope))

@@ -12,10 +12,14 @@ from dialogs import climbing, domains, logic, walking, wishes
 from dialogs.domains import NOW, Domains
 from dialogs.logic import Expression, Scope
 from dialogs.questions import Option, Question, Script
+from dialogs.settling import VOICE
 from dialogs.state import Dialog
 from dialogs.walking import Library
 
 CHANGING = re.compile(r"\b(?:today|now|random|uuid|position)\s*\(")  # not the same every time
+OF_ALL = re.compile(  # looks at more than the instance of a repeat at hand
+    r"\b(?:count|count-non-empty|sum|min|max|join|concat|indexed-repeat|last|once)\s*\("
+)
 Answers = Mapping[str, str]  # "" for a question that is skipped, or not asked
 MOST_LOOKED_AT = 250  # questions on which one depends
 FIRST_TRIES, TRIES = 300, 20_000  # answers tried: at first, and until nothing is claimed
@@ -54,8 +58,10 @@ class Search:
     held: dict[str, str]
     taken: Answers  # answers that stand
     first: Answers  # answers to try before others
-    strict: bool  # whether rules that look at other answers are kept, too
+    strict: bool  # whether all rules are kept; else more is tried than may be answered
     left: int  # answers that may still be tried
+    place: int = 0  # of the question that is sought
+    unclear: frozenset[str] = frozenset()  # questions that may have other answers than those tried
     rng: Random | None = None
 
 
@@ -120,11 +126,28 @@ def through(
             return Found(_answers(again))
         if again.left >= 0:
             break  # all have been tried
-    if not _certain(made):
-        return Found(None)
-    lenient = replace(made, strict=False, left=TRIES, first={})
+    return Found(None, impossible=_impossible(made, question, terms))
+
+
+def _impossible(made: Search, question: Question, terms: Sequence[Expression]) -> bool:
+    """Whether no answers at all make the terms hold, or those of them that can be seen through."""
+    if not _certain(made, question):
+        return False
+    ground = made.ground
+    every = [term for tests in made.tests for term in tests]
+    unclear = domains.unclear(made.order, every, ground.script)
+    lenient = replace(made, strict=False, left=TRIES, first={}, unclear=unclear)
     lenient.held.clear()
-    return Found(None, impossible=not _fill(lenient, 0) and lenient.left >= 0)
+    if not _fill(lenient, 0):
+        return lenient.left >= 0
+    clear = [term for term in terms if not _rests_on(term, unclear, ground)]
+    fewer = _search(question, clear, ground) if len(clear) < len(terms) else None
+    return fewer is not None and _impossible(fewer, question, clear)
+
+
+def _rests_on(term: Expression, names: Collection[str], ground: Ground) -> bool:
+    order = _order({*term.names}, ground)
+    return order is None or any(each.base in names for each in order)
 
 
 def plan(targets: Collection[str], ground: Ground) -> dict[str, str]:
@@ -175,7 +198,10 @@ def _search(question: Question, terms: Sequence[Expression], ground: Ground) -> 
     held: dict[str, str] = {}
     path = "1" if question.repeat or any(each.repeat for each in order) else ""
     scope = replace(ground.here, values=held, path=path)
-    return Search(ground, order, at_hand, needed, scope, held, {}, {}, strict=True, left=0)
+    place = 0 if question.silent else script.places[question.base]  # reckoned before all is asked
+    return Search(
+        ground, order, at_hand, needed, scope, held, {}, {}, strict=True, left=0, place=place
+    )
 
 
 def _terms(question: Question, ground: Ground) -> list[Expression]:
@@ -236,9 +262,10 @@ def _looked_at(question: Question) -> Iterator[Expression]:
             yield test
 
 
-def _certain(search: Search) -> bool:
+def _certain(search: Search, question: Question) -> bool:
     """Whether trying every answer would prove anything."""
-    if any(each.repeat for each in search.order):
+    repeated = [each for each in search.order if each.repeat]
+    if any(each.repeat != question.repeat for each in repeated):
         return False  # how many instances there are is beyond trying
     asked_later = set[str]()
     for each in reversed(search.order):
@@ -246,11 +273,12 @@ def _certain(search: Search) -> bool:
         tests = (*each.relevant, *((each.calculation,) if each.calculation else ()))
         if any(test.names & asked_later for test in tests):
             return False
-    terms = [term for tests in search.tests for term in tests]
+    terms = (term for tests in search.tests for term in tests)
     looked_at = (test for each in search.order for test in _looked_at(each))
-    if any(CHANGING.search(test.source) for test in (*terms, *looked_at)):
+    sources = {test.source for test in (*terms, *looked_at)}
+    if repeated and any(OF_ALL.search(source) for source in sources):
         return False
-    return domains.complete(search.order, terms, search.ground.script)
+    return not any(CHANGING.search(source) for source in sources)
 
 
 # trying
@@ -263,6 +291,9 @@ def _fill(search: Search, at: int) -> bool:
     if at == len(search.order):
         return True
     question = search.order[at]
+    script = search.ground.script
+    if question.base in search.unclear and walking.holds(question, search.scope, script):
+        return True  # some other answer may lead on
     for value in _worth_trying(question, search):
         search.left -= 1
         if search.left < 0:
@@ -283,6 +314,8 @@ def _worth_trying(question: Question, search: Search) -> Sequence[str]:
         return () if name in search.needed else ("",)
     if question.calculation is not None and question.computed:
         return (logic.text(question.calculation.evaluate(search.scope)),)
+    if not search.strict:
+        return _possible(question, search)
     if name in search.taken:
         return (search.taken[name],)
     values = [value for value in _values(question, search) if _stands(question, value, search)]
@@ -294,9 +327,35 @@ def _worth_trying(question: Question, search: Search) -> Sequence[str]:
     return values
 
 
+def _possible(question: Question, search: Search) -> Sequence[str]:
+    """Every answer that may stand when the question that is sought would be asked."""
+    domain = search.ground.domains[question.base]
+    values = list(domain.whole or domain.values)
+    if question.choice_filter is not None and question.type == "select_one":
+        standing = walking.standing(question, search.scope, search.ground.script)
+        values = [*(option.name for option in standing), ""]
+    if question.open:
+        values.append(VOICE)
+    if not _surely_answered(question, search):
+        return values
+    return [value for value in values if value] or [""]
+
+
+def _surely_answered(question: Question, search: Search) -> bool:
+    """Whether nobody comes to the question that is sought without having answered this one."""
+    return (
+        question.required
+        and question.asked
+        and not question.trigger
+        and question.type != "geopoint"  # a place that is named has no value
+        and question.role != "language"  # passed by where the language is known
+        and search.ground.script.places[question.base] < search.place
+    )
+
+
 def _values(question: Question, search: Search) -> Sequence[str]:
     values = search.ground.domains[question.base].values
-    if question.choice_filter is None or not search.strict:
+    if question.choice_filter is None:
         return values
     standing = walking.standing(question, search.scope, search.ground.script)
     names = {option.name: None for option in standing}
@@ -308,8 +367,6 @@ def _values(question: Question, search: Search) -> Sequence[str]:
 
 def _stands(question: Question, value: str, search: Search) -> bool:
     """Whether the form would take this answer here."""
-    if not search.strict:
-        return True
     if not value:
         return not question.required and question.base not in search.needed
     rule = question.constraint

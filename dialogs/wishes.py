@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from dialogs import datasets, grammar
 from dialogs.calls import HANDLERS
 from dialogs.closures import NOWHERE, Found
 from dialogs.grammar import Token
-from dialogs.logic import Expression, LogicError, Value
+from dialogs.logic import Expression, LogicError, Value, number
 
 COMPARISONS = frozenset(("=", "!=", "<", "<=", ">", ">="))
+TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}  # with the sides changed
 TRUTHS = frozenset(("not", "boolean", "checklist"))  # of what they are given
 SELECTED = ("selected", "is-selected")
 ASKING = frozenset((*SELECTED, "contains", "starts-with", "ends-with", "regex"))  # about a value
@@ -41,6 +43,25 @@ def uses(expression: Expression) -> tuple[Use, ...]:
 def parts(expression: Expression) -> tuple[Expression, ...]:
     """What has to hold, all of it, for an expression to hold: the terms of its `and`s."""
     return tuple(_part(expression, term) for term in _terms(grammar.parse(expression.source)))
+
+
+def bounds(expression: Expression, name: str) -> tuple[float, float]:
+    """Between which numbers a rule lets its answer lie, as far as plain comparisons say."""
+    low, high = -math.inf, math.inf
+    found = Found(expression.source, HANDLERS)
+    for term in _terms(grammar.parse(expression.source)):
+        if term.symbol not in TURNED:
+            continue
+        both = (term[0], term[1], term.symbol), (term[1], term[0], TURNED[term.symbol])
+        for side, other, sign in both:
+            value = _constant(other, found)
+            if value is None or _name(side, found) not in (".", name):
+                continue
+            if sign in (">", ">=", "="):
+                low = max(low, number(value))
+            if sign in ("<", "<=", "="):
+                high = min(high, number(value))
+    return low, high
 
 
 def _terms(token: Token) -> Iterator[Token]:

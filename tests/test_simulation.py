@@ -96,6 +96,75 @@ def test_a_question_that_no_answer_can_reach_is_found(tmp_path, relevant, reache
         assert not [warning for warning in checked.warnings if "None of" in warning.problem]
 
 
+@pytest.mark.parametrize(
+    ("relevant", "reached"),
+    [
+        ("${p} != 'si' and ${p} != 'no'", False),
+        ("not(${p} = 'si') and not(${p} = 'no')", False),
+        ("${o} != 'si' and ${o} != 'no'", True),  # whoever skips it
+        ("${t} = ''", False),
+        ("${t} != 'a'", True),  # a recording is taken whatever the constraint
+        ("${g} = ''", True),  # a place that is named
+        ("${n} + ${n} = 7", False),
+        ("${n} + ${k} = 10", True),
+        ("${n} > 3.2 and ${k} > 3.2 and ${k} < 3.3", True),
+        ("${late} != 'si' and ${late} != 'no'", True),  # it is asked only afterwards
+        ("${part} = 'north' and ${p} = 'no'", False),
+        ("selected-at(${order}, 0) = 'si' and selected-at(${order}, 1) = 'si'", False),
+        ("selected-at(${order}, 1) = 'si'", True),
+        ("${sesion} != ''", True),  # a facilitator's session fills it in
+    ],
+)
+def test_what_must_be_answered_is_known_and_nothing_is_claimed_too_much(
+    tmp_path, relevant, reached
+):
+    (tmp_path / "f.md").write_text(MUST.format(relevant), encoding="utf-8")
+    ground = ways.ground(script.read(tmp_path / "f.md"))
+    found = ways.to(ground.script.question("x"), ground)
+    assert found.impossible is not reached
+
+
+MUST = """| survey |
+| | type | name | label | required | relevant | constraint | choice_filter |
+| | hidden | sesion | | | | | |
+| | select_one l | p | ¿P? | yes | | | |
+| | select_one l | o | ¿O? | | | | |
+| | text | t | ¿T? | yes | | . = 'a' | |
+| | geopoint | g | ¿G? | yes | | | |
+| | integer | n | ¿N? | yes | | . >= 0 and . <= 5 | |
+| | decimal | k | ¿K? | yes | | . >= 0 and . <= 5 | |
+| | select_one z | part | ¿Z? | yes | | | who = ${{p}} |
+| | rank l | order | ¿R? | yes | | | |
+| | text | x | ¿X? | | {} | | |
+| | select_one l | late | ¿L? | yes | | | |
+| choices |
+| | list_name | name | label | who |
+| | l | si | Sí | |
+| | l | no | No | |
+| | z | north | N | si |
+| | z | south | S | no |
+"""
+
+
+def test_in_a_repeat_conditions_on_the_same_instance_are_seen_through(tmp_path):
+    rows = "".join(
+        f"| | {row} |\n"
+        for row in (
+            "type | name | label | required | relevant",
+            "begin_repeat | r | R | |",
+            "select_one l | p | ¿P? | yes |",
+            "text | x | ¿X? | | ${p} != 'si' and ${p} != 'no'",
+            "text | y | ¿Y? | | ${p} != 'si'",
+            "text | z | ¿Z? | | count(${p}) > 3",
+            "end_repeat | | | |",
+        )
+    )
+    choices = "| choices |\n| | list_name | name | label |\n| | l | si | Sí |\n| | l | no | No |\n"
+    (tmp_path / "f.md").write_text(f"| survey |\n{rows}{choices}", encoding="utf-8")
+    faults = checking.check(tmp_path / "f.md").faults
+    assert [fault.name for fault in faults] == ["x"]
+
+
 def test_an_answer_that_must_lie_beyond_another_is_no_dead_end(tmp_path):
     survey = "| | type | name | label | required | constraint | relevant | calculation |\n"
     later = "decimal-time(.) > decimal-time(${atime})"
@@ -164,6 +233,20 @@ def test_a_choice_that_leads_nowhere_and_one_that_is_never_offered_are_found(tmp
     found = told(check(tmp_path, survey, choices))
     assert "It waits for 'oeste', which is no choice of a." in found
     assert "The choice 'dos' is never offered." in found
+
+
+def test_a_choice_that_is_offered_and_never_taken_is_told(tmp_path):
+    rows = (
+        "type | name | label | constraint",
+        "select_one l | a | ¿? | . = 'si'",
+        "select_multiple l | b | ¿? | not(selected(., 'no')) or count-selected(.) > 2",
+        "select_multiple l | c | ¿? | not(selected(., 'no')) or count-selected(.) > 1",
+    )
+    choices = "| choices |\n| | list_name | name | label |\n| | l | si | Sí |\n| | l | no | No |\n"
+    text = "| survey |\n" + "".join(f"| | {row} |\n" for row in rows) + choices
+    (tmp_path / "f.md").write_text(text, encoding="utf-8")
+    told_ = checking.check(tmp_path / "f.md").warnings
+    assert [fault.name for fault in told_ if "never taken" in fault.problem] == ["a", "b"]
 
 
 def test_a_translation_missing_in_one_cell_is_found(tmp_path):
@@ -242,10 +325,10 @@ CONDITIONS = st.recursive(
     max_leaves=6,
 )
 SMALL = """| survey |
-| | type | name | label | relevant | constraint | calculation |
-| | select_one l | one | ¿? | | | |
-| | integer | few | ¿? | {} | . >= 0 and . <= 3 | |
-| | select_multiple l | several | ¿? | {} | | |
+| | type | name | label | relevant | constraint | calculation | required |
+| | select_one l | one | ¿? | | | | {} |
+| | integer | few | ¿? | {} | . >= 0 and . <= 3 | | {} |
+| | select_multiple l | several | ¿? | {} | | | {} |
 | | calculate | twice | | {} | | ${{few}} * 2 |
 | | text | last | ¿? | {} | | |
 | choices |
@@ -256,22 +339,29 @@ SMALL = """| survey |
 """
 
 
-@given(st.tuples(CONDITIONS, CONDITIONS, CONDITIONS, CONDITIONS))
+@given(st.tuples(*[CONDITIONS] * 4), st.tuples(*[st.sampled_from(["", "yes"])] * 3))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_what_is_unreachable_is_just_what_no_answers_lead_to(tmp_path_factory, conditions):
+def test_what_is_unreachable_is_just_what_no_answers_lead_to(tmp_path_factory, conditions, must):
     few, several, twice, last = conditions
     few = "true()" if "few" in few or "several" in few or "twice" in few else few
     several = "true()" if "several" in several or "twice" in several else several
     twice = "true()" if "twice" in twice else twice
     file = tmp_path_factory.mktemp("small") / "f.md"
-    file.write_text(SMALL.format(few, several, twice, last), encoding="utf-8")
+    cells = (must[0], few, must[1], several, must[2], twice, last)
+    file.write_text(SMALL.format(*cells), encoding="utf-8")
     read = script.read(file)
     ground = ways.ground(read)
     found = ways.to(read.question("last"), ground)
     reached = any(_leads_there(read, answers) for answers in ALL_ANSWERS)
     assert (found.answers is not None, found.impossible) in ((reached, not reached), (False, False))
     if found.answers:
-        assert _leads_there(read, tuple(found.answers.get(name, "") for name in ASKED))
+        told = [found.answers.get(name) for name in ASKED]
+        fit = (
+            each
+            for each in ALL_ANSWERS
+            if all(one in (None, other) for one, other in zip(told, each, strict=True))
+        )
+        assert any(_leads_there(read, each) for each in fit)
 
 
 ASKED = ("one", "few", "several")
@@ -286,6 +376,8 @@ def _leads_there(read, answers):
     for name, answer in zip((*ASKED, "twice"), (*answers, ""), strict=True):
         question = read.question(name)
         if walking.holds(question, Scope(held), read):
+            if question.required and not answer:
+                return False
             if question.computed:
                 answer = logic.text(question.calculation.evaluate(Scope(held)))
             held[name] = answer
