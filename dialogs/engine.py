@@ -85,7 +85,7 @@ def _meant(talk: Talk, inbound: Inbound, library: Library) -> str:
         return payload[1:] if payload[1:] in COMMANDS else ""
     if inbound.kind != "text" or offer:
         return ""
-    meant = replies.command(inbound.text)
+    meant = replies.command(inbound.text) or stopping.right(inbound.text)
     if meant in RANK_ABOVE_CHOICES or meant in CONTEXTUAL:
         return meant
     return "" if _named_exactly(talk, inbound.text, library) else meant

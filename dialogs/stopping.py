@@ -1,4 +1,5 @@
 """Whether somebody asks us to write no more: in Spanish, Maya or English, however it is spelled.
+And whether they ask for a right of theirs in more words than the command has.
 
 A short text asks for it if it holds one of the ways to say so (`stopping.toml`) and every other
 word of it is one of courtesy or about messages: "el alto costo del agua" has words of its own.
@@ -21,6 +22,7 @@ from dialogs.values import FORUM_KINDS
 LONGEST = 14  # words: whoever says more is telling us something
 ALIKE = 84.0  # of 100: "mensages" is "mensajes"
 LONG_ENOUGH = 6  # letters: in shorter words one letter makes another word
+RIGHTS = ("erase", "correct", "return", "data")
 SIGNS = frozenset("🛑🚫✋\ufe0f ")
 ENDING = re.compile(r"[ae][nrs]?$")  # "no molestan" tells, "no molesten" asks
 ORDER = re.compile(r"n(me|nos|le)?$")  # dejen, quítenme; not: darme, baja
@@ -44,6 +46,16 @@ def asked(text: str) -> str | None:
         if _says(words, known[what], known["around"]):
             return what
     return _of_a_kind(words)
+
+
+def right(text: str) -> str:
+    """The command that a text is if it asks to be forgotten, for what is known, to correct, or to
+    come back; or ""."""
+    words = _words(text)
+    if not 0 < len(words) <= LONGEST or not all(map(_heard_of, words)):
+        return ""
+    known = _sayings()
+    return next((what for what in RIGHTS if _says(words, known[what], known["around"])), "")
 
 
 def _of_a_kind(words: Sequence[str]) -> str | None:
@@ -132,7 +144,9 @@ def _denied(before: Sequence[str], way: Sequence[str]) -> bool:
     left = [word for word in before if word not in SMALL]
     if way[0] in WHOLE:
         return False
-    if left and left[-1] in WANT and not ORDER.search(way[0]):
+    that = left[-1:] == ["ke"]  # "no quiero que borren", but: "no quiero, borren"
+    left = left[: len(left) - that]
+    if left and left[-1] in WANT and (that or not ORDER.search(way[0])):
         return left[-2:-1] == ["no"]
     return left[-1:] == ["no"] and len(way) > 1
 

@@ -66,7 +66,8 @@ el gobierno debe dejar de molestar a los campesinos|quiero ir a los foros|no qui
 no conozco los foros|falta información|más seguridad|no quiero más basura aquí|no puedo ir
 el señor me molesta|borrar mis datos|no me interesa|no, gracias|no sé|ya no me acuerdo
 no dejen de escribirme|no quiero darme de baja|no me den de baja|no quiero salir
-no nos contactan|no molestan|no nos molestan|no me escriben|está cancelada|escribir|no paran
+no quiero que me den de baja|no nos contactan|no molestan|no nos molestan|no me escriben
+está cancelada|escribir|no paran
 leer y escribir|no recibir nada|para que no me molesten|no me hablan en maya|no me buscan
 no quiero que cancelen el programa|paren los desmontes|quiten el celular a los niños
 me molestan los avisos del perifoneo|dejar de recibir el apoyo|ya no quiero basura|no nos hablan
@@ -124,6 +125,35 @@ def test_who_wants_no_forums_of_a_kind_keeps_the_others(kind: str) -> None:
 @pytest.mark.parametrize("text", said(NOT_OF_A_KIND))
 def test_what_may_be_an_answer_stops_no_kind_of_forum(text: str) -> None:
     assert stopping.asked(text) is None
+
+
+RIGHTS = {
+    "erase": "por favor borren todo lo que tienen de mí|borrar mi información|vorrar mis datos"
+    "|erase me|quiero eliminar mi cuenta|que me olviden|derecho al olvido|supriman mis datos"
+    "|delete my account|¿puedes borrar mis datos?|please delete me"
+    "|quiero que eliminen mis datos personales",
+    "data": "what do you know about me|¿Qué información tienen sobre mí?|mándame mis datos"
+    "|derechos ARCO|¿qué saben ustedes de mí?|dame una copia de mis datos"
+    "|mis respuestas|show me my data",
+    "correct": "quiero corregir una respuesta|rectificar mis datos|me equivoqué|change my answer",
+    "return": "quiero volver|ya quiero volver, por favor|darme de alta|volver a recibir mensajes",
+}
+NO_RIGHTS = """
+no quiero que borren mis datos|no borren mis datos|borren los grafitis|no quiero dar mis datos
+no volver a recibir mensajes|ya no quiero volver|venden mis datos|cambiar la información
+quiero volver a la escuela|que el gobierno no nos olvide|eliminar la corrupción|mi cuenta de luz
+"""
+
+
+@pytest.mark.parametrize("what", RIGHTS)
+def test_a_right_is_asked_for_in_ones_own_words(what: str) -> None:
+    for text in said(RIGHTS[what]):
+        assert (stopping.asked(text), stopping.right(text)) == (None, what), text
+
+
+@pytest.mark.parametrize("text", [*said(NO_RIGHTS), *said(ANSWERS.replace("borrar mis datos", ""))])
+def test_an_answer_is_not_taken_for_a_right(text: str) -> None:
+    assert stopping.right(text) == ""
 
 
 TAKING_PART = ("hola", "es", "si", "2", "Tizimín", "sí", "saltar", "si", "Mujer", "Lo hablo",
