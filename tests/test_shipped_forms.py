@@ -12,6 +12,7 @@ from dialogs.values import Media
 from dialogs.walking import Library, options
 from storage import schema
 from storage.database import reading
+from tests.benchmarks.peers.asking.questionnaire import QUESTIONS
 from tests.test_forms import Chat
 from tests.world import World
 
@@ -120,3 +121,11 @@ def test_an_institution_is_named_and_asked_fifteen_questions_at_most() -> None:
     chat.says("hola", "sí", clave.lower())
     assert "Contesta por: " in "\n".join(chat.messages)
     assert "2 de 1" in chat.messages[-1]
+
+
+def test_others_are_measured_with_the_questions_that_are_shipped() -> None:
+    asked = script.read(FORMS / "consulta.md")
+    for question in QUESTIONS:
+        shipped = asked.question(question["name"])
+        assert question["text"].splitlines()[0] in shipped.label["es"].splitlines()
+        assert question.get("again", "") in shipped.constraint_message.get("es", "")

@@ -18,10 +18,11 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import parse_qsl
 from urllib.request import urlopen
 
@@ -154,12 +155,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def consulta(api: str, url: str | None) -> Iterator[Serving]:
-    """`consulta serve` on a new SQLite file; on PostgreSQL two `consulta web` and a worker."""
+def consulta(api: str, url: str | None, folder: Path | None = None) -> Iterator[Serving]:
+    """`consulta serve` on SQLite; on PostgreSQL two `consulta web` and a worker.
+
+    Without a folder, its data are thrown away.
+    """
     with ExitStack() as stack:
+        data = folder or stack.enter_context(tempfile.TemporaryDirectory())
         known = {
             **os.environ,
-            "CONSULTA_DATA": stack.enter_context(tempfile.TemporaryDirectory()),
+            "CONSULTA_DATA": str(data),
             "CONSULTA_TELEGRAM_TOKEN": TOKEN,
             "CONSULTA_TELEGRAM_SECRET": SECRET,
             "CONSULTA_TELEGRAM_API": api,
@@ -205,34 +210,39 @@ def running(command: Sequence[str | Path], known: Mapping[str, str]) -> Iterator
 
 def await_port(port: int) -> None:
     for _ in range(300):
-        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz"):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+                return
+        except HTTPError:  # it answers, and knows no such page
             return
-        time.sleep(0.1)
+        except OSError:
+            time.sleep(0.1)
     raise RuntimeError("the program did not answer")
 
 
-def memory(pid: int) -> float:
-    """Megabytes of a process and its children, each one's share of what they share."""
-    return sum(_pss(Path("/proc", one, "smaps_rollup")) for one in _family(pid)) / 1024
+def memory(pid: int, kind: str = "Pss") -> float:
+    """Megabytes of a process and its children: each one's share of what they share, or "Rss"."""
+    return sum(_rolled_up(one, kind) for one in family(pid)) / 1024
 
 
 def processor(pid: int) -> float:
     """Seconds that a process and its children have worked."""
     ticks = os.sysconf("SC_CLK_TCK")
-    found = (Path("/proc", one, "stat").read_text().rpartition(")")[2] for one in _family(pid))
+    found = (Path(f"/proc/{one}/stat").read_text().rpartition(")")[2] for one in family(pid))
     return sum(sum(map(int, stat.split()[11:13])) for stat in found) / ticks
 
 
-def _family(pid: int) -> list[str]:
+def family(pid: int) -> list[int]:
+    """A process, its children, and theirs."""
     children = subprocess.run(
         ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
     )
-    return [str(pid), *children.stdout.split()]
+    return [pid, *(one for child in children.stdout.split() for one in family(int(child)))]
 
 
-def _pss(rollup: Path) -> int:
-    lines = rollup.read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+def _rolled_up(pid: int, kind: str) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 async def measure(
@@ -268,16 +278,22 @@ async def _measured(
     await asyncio.gather(*(one(chat) for chat in range(100, 100 + people)))
     took, worked = time.perf_counter() - began, sum(map(processor, pids)) - worked
     turns = len(crowd.delays)
-    crowd.delays.clear()
-    calm = [asyncio.create_task(_later(crowd, 10_000 + n, n / 50)) for n in range(500)]
-    await asyncio.gather(*calm)
-    delays = sorted(crowd.delays)
     return {
         "turns a second": turns / took,
         "processor ms a turn": 1000 * worked / turns,
+        **await calm(crowd),
+        "memory MB": sum(map(memory, pids)),
+    }
+
+
+async def calm(crowd: Crowd) -> dict[str, float]:
+    """The delays of 50 newcomers a second."""
+    crowd.delays.clear()
+    await asyncio.gather(*(_later(crowd, 10_000 + n, n / 50) for n in range(500)))
+    delays = sorted(crowd.delays)
+    return {
         "p50 ms at 50/s": 1000 * statistics.median(delays),
         "p99 ms at 50/s": 1000 * delays[int(len(delays) * 0.99)],
-        "memory MB": sum(map(memory, pids)),
     }
 
 
