@@ -174,6 +174,26 @@ def test_too_many_failures_shut_the_account_for_a_while(fresh):
     assert fresh.as_("organizer").opens("/hoy").status_code == 200
 
 
+def test_behind_a_proxy_a_stranger_shuts_out_nobody_but_themselves(fresh, monkeypatch):
+    monkeypatch.setattr(organizers, "MOST", (30, 2))
+
+    def tries(told: str, email: str, password: str = PASSWORD, peer: str = "172.18.0.5") -> int:
+        """What comes of it where the proxy at `peer` says who asks."""
+        visitor = fresh.stranger()
+        visitor.client.environ_base |= {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": told}
+        return visitor.signs_in(email, password).status_code
+
+    nobody, wrong = "nadie@consulta.mx", "no es esta contraseña"
+    assert [tries("203.0.113.9", nobody, wrong) for _ in range(3)] == [401, 401, 429]
+    assert tries("198.51.100.1, 203.0.113.9", nobody, wrong) == 429, "what they say themselves"
+    assert tries("198.51.100.1", address("organizer")) == 302
+    found = [tries(f"2001:db8:1:2::{n}", nobody, wrong) for n in (1, 2, 3)]
+    assert found == [401, 401, 429]
+    peer = "93.184.216.34"  # no proxy of ours
+    found = [tries(f"198.51.100.{n}", nobody, wrong, peer) for n in (1, 2, 3)]
+    assert found == [401, 401, 429]
+
+
 def test_a_session_ends_without_use_and_at_the_end_of_the_day(fresh):
     now = fresh.parts.clock()
     with writing(fresh.parts.engine) as db:

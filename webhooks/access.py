@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ from webhooks import pictures
 
 blueprint = Blueprint("access", __name__)
 
+HOUSEHOLD = 64  # bits of an IPv6 address that say which network it is
 ISSUER = "Consulta de Gobierno Abierto"  # as an authenticator app names the account
 EVERYBODY: tuple[Role, ...] = organizers.ROLES
 ROLE_NAMES = {
@@ -119,6 +121,28 @@ def note(db: Connection, action: str, about: str) -> None:
     organizers.note(db, me().email, action, about, parts().clock())
 
 
+def whence(asked: Request) -> str:
+    """The network address of who asks, as a proxy of ours names it; nobody outside is believed.
+
+    Of IPv6 it is the network: one household has more addresses than can be counted.
+    """
+    near = _network(asked.remote_addr or "")
+    if near is None or not near.is_private:
+        return str(near or "")
+    told = asked.headers.get("X-Forwarded-For", "").rpartition(",")[2]  # the nearest proxy's word
+    return str(_network(told.strip()) or near)
+
+
+def _network(address: str) -> IPv4Network | IPv6Network | None:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return None
+    return ip_network(
+        (found, HOUSEHOLD if found.version == 6 else found.max_prefixlen), strict=False
+    )
+
+
 def wants_part(asked: Request) -> bool:
     """Whether htmx asks for a part of the page, to put it in place."""
     return asked.headers.get("HX-Request") == "true"
@@ -153,7 +177,7 @@ def enter() -> Any:
                 email,
                 given.get("contrasena", ""),
                 given.get("codigo", ""),
-                request.remote_addr or "",
+                whence(request),
                 now,
             )
             token = organizers.begin(db, found.id, now) if found else ""
@@ -219,8 +243,8 @@ def change_password() -> Response:
 
 def _proves(db: Connection) -> bool:
     """Whether who is signed in gave their password with the form. Raises AccountError."""
-    password, address = request.form.get("actual", ""), request.remote_addr or ""
-    return organizers.proves(db, me(), password, address, parts().clock())
+    password = request.form.get("actual", "")
+    return organizers.proves(db, me(), password, whence(request), parts().clock())
 
 
 @blueprint.get("/mi-cuenta/codigo")
