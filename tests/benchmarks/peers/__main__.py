@@ -10,7 +10,6 @@ docs/peers.md; one with --only is shown alone.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -22,9 +21,10 @@ PAGE = Path("docs/peers.md")
 
 def written(what: str, words: str) -> None:
     """In the place of what stood under the heading before."""
-    text = PAGE.read_text(encoding="utf-8")
-    part = re.compile(rf"(?<=^## {what.capitalize()}\n\n).*?(?=\n## |\Z)", re.DOTALL | re.MULTILINE)
-    PAGE.write_text(part.sub(lambda _: words, text), encoding="utf-8")
+    before, heading, after = PAGE.read_text(encoding="utf-8").partition(f"## {what.capitalize()}\n")
+    assert heading, f"{PAGE} has no part of that name: {what}"
+    _, following, rest = after.partition("\n## ")
+    PAGE.write_text(f"{before}{heading}\n{words}{following}{rest}", encoding="utf-8")
     sys.stderr.write(f"written to {PAGE}\n")
 
 

@@ -58,6 +58,7 @@ WARM, LONG = 1.0, 6.0  # seconds
 SLOW = timedelta(milliseconds=50)
 CUT = 3  # the answer, of ANSWERS, after which everything is killed
 PATIENCE = 10.0  # seconds that a person waits for what must come
+FAULTS = (AssertionError, OSError, RuntimeError, aiohttp.ClientError, subprocess.CalledProcessError)
 OURS, FLOOR = "consulta", "floor"
 COLUMNS = ("", "turns a second", "ours to it", "with a provider of 50 ms", "p50 ms at 50/s",
            "p99 ms at 50/s", "processor ms a turn", "memory MB", "lost at kill -9")  # fmt: skip
@@ -286,7 +287,7 @@ def page(folder: Path, only: Sequence[str]) -> str:
                 peer = made()
                 found[peer] = asyncio.run(measured(peer))
                 sys.stderr.write(f"{name}: {json.dumps(found[peer])}\n")
-            except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+            except FAULTS as error:
                 left.append(f"{name}: {error!r}.")
                 sys.stderr.write(f"left out: {left[-1]}\n")
     turns = {peer: float(figures["turns"]) for peer, figures in found.items()}
