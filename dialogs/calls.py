@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from dialogs import closures, dates
+from dialogs import closures, dates, repeats
 from dialogs import functions as do
 from dialogs.closures import Found, Node, Run, Scope, Several, as_number, as_text, as_truth, made
 from dialogs.faults import Said, said
@@ -342,18 +342,55 @@ def _now(_: Call) -> Node:
 
 
 def _position(call: Call) -> Node:
-    if call.found.in_table:
-        raise call.error(said("position_in_table"))
-    if call.given and call.given[0].symbol not in (".", "..") and not call.node(0).question:
+    """Which instance of a repeat this is; in […], which of those that are looked at."""
+    found, token = call.found, call.given[0] if call.given else None
+    if token is None and found.in_table:
+        return Node("number", lambda scope: float(scope.nth))
+    up = _up(token) if token is not None else 0
+    if up is not None:
+        outside = token is None or closures.is_call(closures.steps(token)[0], "current")
+        if found.in_table and not outside:
+            raise call.error(said("position_in_table"))
+        return _position_up(up, call)
+    name = call.node(0).question
+    if not name:
         raise call.error(said("position"))
-    name = call.node(0).question if call.given and call.given[0].symbol not in (".", "..") else ""
 
     def run(scope: Scope) -> float:
-        shared = closures.depths(name, scope)[1] if name else 0
-        parts = scope.path.split("#")[: shared or None]
+        parts = scope.path.split("#")[: closures.depths(name, scope)[1] or None]
         return float(parts[-1] or 0)
 
-    return Node("number", run)
+    return _number_outside(run)
+
+
+def _up(token: Token) -> int | None:
+    """How many groups a path goes up; None if it goes elsewhere, too."""
+    first, *rest = closures.steps(token)
+    begins = first.symbol in (".", "..") or closures.is_call(first, "current")
+    if not begins or any(step.symbol not in (".", "..") for step in rest):
+        return None
+    return sum(step.symbol == ".." for step in (first, *rest))
+
+
+def _position_up(up: int, call: Call) -> Node:
+    """The number of the repeat that many groups up; a group is the first of its kind."""
+    around = call.found.place.around
+    call.found.relative.add("/".join(("..",) * up))
+    if up > len(around) + 1 and around:
+        raise call.error(said("path_position"))
+    name = around[-up] if 0 < up <= len(around) else ""
+
+    def run(scope: Scope) -> float:
+        parts = scope.path.split("#")
+        if not around or not up:
+            return float(parts[-max(up, 1)] or 0) if up <= len(parts) else 1.0
+        return float(parts[scope.within.index(name)]) if name in scope.within else 1.0
+
+    return _number_outside(run)
+
+
+def _number_outside(run: Callable[[Scope], float]) -> Node:
+    return Node("number", lambda scope: run(scope.outside or scope))
 
 
 def _last(call: Call) -> Node:
@@ -474,4 +511,4 @@ OVER_SCOPE: Mapping[str, tuple[int, int, Callable[[Call], Node]]] = {
     "today": (0, 0, _today),
     "uuid": (0, 1, _uuid),
 }
-HANDLERS = {**closures.HANDLERS, "(name)": name_or_call, ":": prefixed}
+HANDLERS = {**closures.HANDLERS, "(name)": name_or_call, ":": prefixed, "[": repeats.picked}

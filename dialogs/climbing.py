@@ -73,9 +73,13 @@ def climb(
 
 
 def measure(terms: Sequence[Expression], script: Script) -> Measure:
-    sources = dict.fromkeys(term.source for term in terms)
-    parts = [_far(grammar.parse(each), Found(each, HANDLERS), script, 0) for each in sources]
+    whole = {term.key: term for term in terms}
+    parts = [_far(grammar.parse(each.source), _found(each), script, 0) for each in whole.values()]
     return lambda scope: sum(part(scope) for part in parts)
+
+
+def _found(expression: Expression) -> Found:
+    return Found(expression.source, HANDLERS, expression.place)
 
 
 def _far(token: Token, found: Found, script: Script, depth: int, *, so: bool = True) -> Measure:
@@ -126,7 +130,7 @@ def _equal(
     name = str(token.value) if token.symbol == "$" else ""
     calculation = script.question(name).calculation if name in script.places else None
     if calculation is not None and depth < DEEPEST:
-        inner = Found(calculation.source, HANDLERS)
+        inner = _found(calculation)
         return _equal(grammar.parse(calculation.source), value, inner, script, depth + 1, so=so)
     node = found.node(token)
     here, number = as_text(node), as_number(node)

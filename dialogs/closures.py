@@ -43,7 +43,9 @@ class Scope:
     within: tuple[str, ...] = ()  # the repeats we are in, the outermost first
     chains: Chains | None = None  # None: whatever has instances is in the repeats we are in
     row: Row | None = None  # the choice (or table row) that plain names read
-    last: int = 0  # how many rows there are to count from, in […] of a lookup
+    nth: int = 0  # which of the rows, or instances of a repeat, this is, in […]
+    last: int = 0  # how many there are
+    outside: "Scope | None" = None  # where one is, while instances of a repeat are picked
     label: Callable[[str, str], str] | None = None  # of a question's choice, by their names
     table: Callable[[str], Sequence[Row]] | None = None  # rows of an attached table or list
     seed: str = ""  # of random() and uuid(): the same seed gives the same value
@@ -66,19 +68,32 @@ class Node:
 THIS = Node("text", lambda scope: scope.this)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression stands in its form."""
+
+    around: tuple[str, ...] = ()  # the groups and repeats around its question, the outermost first
+    known: Collection[str] | None = None  # names that it may use; None: any
+    chains: Chains | None = None  # None: not known
+
+
+ANYWHERE = Place()
+
+
 @dataclass(slots=True)
 class Found:
     """What compiling an expression needs, and what it gathers on its way."""
 
     source: str
     handlers: Mapping[str, "Handler"]  # by the symbol of a token
-    known: Collection[str] | None = None
+    place: Place = ANYWHERE
     strict: bool = True  # refuse a wrong call now, or only when it is reached
-    around: tuple[str, ...] = ()  # the groups around the question whose expression it is
     names: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
-    in_table: bool = False  # within […] of a lookup
+    relative: set[str] = field(default_factory=set)  # paths that depend on where it stands
+    in_table: bool = False  # within […] of a lookup, or of a repeat
+    picking: str = ""  # the repeat, within its […]
     depth: int = 0
 
     def node(self, token: Token) -> Node:
@@ -158,14 +173,25 @@ def _number(token: Token, _: Found) -> Node:
 
 
 def _variable(token: Token, found: Found) -> Node:
-    return answer(str(token.value), token, found)
+    return _from_outside(answer(str(token.value), token, found), token, found)
+
+
+def _from_outside(node: Node, token: Token, found: Found) -> Node:
+    """In […] of a repeat, the answer where one is, and not in the instance that is looked at."""
+    if not found.picking:
+        return node
+    chains, ours = found.place.chains, is_call(steps(token)[0], "current")
+    if not ours and (chains is None or found.picking in chains.get(node.question, ())):
+        what = said("own_of_repeat", word=node.question, repeat=found.picking)
+        raise found.error(what, token)
+    run = node.run
+    return Node("text", lambda scope: run(scope.outside or scope), question=node.question)
 
 
 def answer(name: str, token: Token, found: Found) -> Node:
-    if found.known is not None and name not in found.known:
-        raise found.error(
-            said("unknown_question", word=name, nearest=nearest(name, found.known)), token
-        )
+    known = found.place.known
+    if known is not None and name not in known:
+        raise found.error(said("unknown_question", word=name, nearest=nearest(name, known)), token)
     found.names.add(name)
 
     def run(scope: Scope) -> str:
@@ -218,6 +244,8 @@ def family(name: str, scope: Scope, shared: int = 0) -> Sequence[str]:
 def _column(token: Token, found: Found) -> Node:
     """A plain name: of the row at hand, or, without one, of an answer."""
     name = str(token.value)
+    if found.picking:
+        return answer(name, token, found)
     found.columns.add(name)
 
     def run(scope: Scope) -> str:
@@ -357,29 +385,50 @@ def _comparer(symbol: str, kinds: set[Kind]) -> tuple[Kind, Compare]:
 
 def _path(token: Token, found: Found) -> Node:
     """A path that comes to a question's name, or to a column of an attached table."""
-    first, *rest = _steps(token)
+    first, *rest = steps(token)
     if first.label == "call" and first.value == "instance":
         return _lookup(first, rest, found)
-    if first.symbol not in ("/", "..", ".") and (first.label, first.value) != ("call", "current"):
+    if any(step.symbol == "[" for step in (first, *rest)):
+        return found.handlers["["](token, found)
+    here = first.symbol == "." or (bool(found.picking) and _is_name(first))
+    if not here and first.symbol not in ("/", "..") and not is_call(first, "current"):
         raise found.error(said("path_nowhere"), token)
-    names = [step for step in rest if step.symbol not in (".", "..")]
-    if any(step.symbol != "(name)" or step.label == "call" for step in names):
-        picks = any(step.symbol == "[" for step in names)
-        raise found.error(said("no_predicate" if picks else "path_several"), token)
-    if names:
-        return answer(_meant(first, rest, found), token, found)
-    if any(step.symbol in ("/", "..") for step in (first, *rest)):
+    names = [step for step in (first, *rest) if step.symbol not in (".", "..", "/")]
+    names = [step for step in names if not is_call(step, "current")]
+    if not all(map(_is_name, names)):
+        raise found.error(said("path_several"), token)
+    if not names and any(step.symbol in ("/", "..") for step in (first, *rest)):
         raise found.error(said("path_position"), token)
-    return THIS
+    if not names:
+        return THIS
+    node = answer(_meant(first, rest, found), token, found)
+    return node if here else _from_outside(node, token, found)
+
+
+def _is_name(token: Token) -> bool:
+    return bool(token.symbol == "(name)" and token.label != "call")
+
+
+def is_call(token: Token, name: str) -> bool:
+    return (token.label, token.value) == ("call", name)
 
 
 def _meant(first: Token, rest: Sequence[Token], found: Found) -> str:
     """The question at the end of a path; of several with its name, the one in that group."""
-    path = list(found.around) if first.symbol != "/" else []
+    path = [*base(first, rest, found), *(str(each.value) for each in rest if each.value != "..")]
+    return meant([part for part in path if part != "."], found.place.known or ())
+
+
+def base(first: Token, rest: Sequence[Token], found: Found) -> list[str]:
+    """The groups from which a path goes down; without any, those it begins with are not known."""
+    if first.symbol == "/":
+        return []
+    if _is_name(first):
+        return [str(first.value)]
     up = sum(step.symbol == ".." for step in (first, *rest)) - 1  # the first comes to our group
-    path = path[: len(path) - max(up, 0)]
-    path += [str(step.value) for step in rest if step.symbol == "(name)"]
-    return meant(path, found.known or ())
+    found.relative.add("/".join(("..",) * (up + 1)))
+    around = found.place.around
+    return list(around[: len(around) - max(up, 0)])
 
 
 def meant(path: Sequence[str], known: Container[str]) -> str:
@@ -389,13 +438,13 @@ def meant(path: Sequence[str], known: Container[str]) -> str:
     return next((name for name in names if name in known), parts[-1] if parts else "")
 
 
-def _steps(token: Token) -> list[Token]:
+def steps(token: Token) -> list[Token]:
     """The steps of a path; the first is its / if it begins at the top of the form."""
-    steps = []
+    behind = []
     while token.symbol == "/" and len(token) == 2:
-        steps.append(token[1])
+        behind.append(token[1])
         token = token[0]
-    return [token, *(token if token.symbol == "/" else ()), *steps[::-1]]
+    return [token, *(token if token.symbol == "/" else ()), *behind[::-1]]
 
 
 def _lookup(call: Token, steps: list[Token], found: Found) -> Node:
@@ -441,16 +490,16 @@ def _filter(predicate: Token, found: Found) -> Callable[[Sequence[Row], Scope], 
     if node.kind == "number":
         nth = as_number(node)
         return lambda rows, scope: _nth(rows, nth(replace(scope, last=len(rows))))
-    test = as_truth(node)
+    test, counts = as_truth(node), "position" in found.source
 
     def keep(rows: Sequence[Row], scope: Scope) -> Sequence[Row]:
         at_hand: dict[str, str] = {}  # one scope for all rows: making one a row takes 2 µs
-        inner = replace(scope, row=at_hand)
+        inner = replace(scope, row=at_hand, last=len(rows))
         kept = []
-        for row in rows:
+        for at, row in enumerate(rows, 1):
             at_hand.clear()
             at_hand.update(row)
-            if test(inner):
+            if test(replace(inner, nth=at) if counts else inner):
                 kept.append(row)
         return kept
 
@@ -470,12 +519,7 @@ def _refuse(token: Token, found: Found) -> Node:
     raise found.error(said("not_here"), token)
 
 
-def _predicate(token: Token, found: Found) -> Node:
-    raise found.error(said("no_predicate"), token)
-
-
 HANDLERS: Mapping[str, Handler] = {
-    "[": _predicate,
     "(string)": _text,
     "(integer)": _number,
     "(decimal)": _number,

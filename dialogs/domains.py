@@ -85,16 +85,16 @@ def _uses(
     tested: Sequence[tuple[Question, Sequence[Expression]]],
 ) -> Mapping[str, Sequence[Use]]:
     """What is asked of each answer, also by way of what is computed from it."""
-    read = {test.source: wishes.uses(test) for test in {t for _, tests in tested for t in tests}}
+    read = {test.key: wishes.uses(test) for test in {t for _, tests in tested for t in tests}}
     used = defaultdict[str, dict[Use, None]](dict)
     for question, tests in tested:
         for test in tests:
-            for use in read[test.source]:
+            for use in read[test.key]:
                 used[question.base if use.name == "." else use.name][use] = None
     for question, tests in reversed(tested):
         if question.calculation is not None and question.calculation in tests:
             near = [replace(use, through=COMPUTED, table="") for use in used[question.base]]
-            for flow in read[question.calculation.source]:
+            for flow in read[question.calculation.key]:
                 if flow.through == COMPUTED and flow.value is None and flow.name != ".":
                     used[flow.name].update((replace(use, name=flow.name), None) for use in near)
     return defaultdict(tuple, {name: tuple(found) for name, found in used.items()})

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from dialogs import calls, grammar
-from dialogs.closures import Found, Run, Scope
+from dialogs.closures import ANYWHERE, Chains, Found, Node, Place, Run, Scope
 from dialogs.functions import LogicError, Value, number, text, truth
 
 __all__ = [
@@ -35,6 +35,10 @@ class Expression:
     columns: frozenset[str]  # plain names: the choices sheet's columns, in a choice_filter
     tables: frozenset[str]  # attached tables and lists it looks things up in
     run: Run = field(repr=False, compare=False)
+    key: str = field(
+        default="", repr=False, compare=False
+    )  # alike if and only if they mean the same
+    place: Place = field(default=ANYWHERE, repr=False, compare=False)
 
     def evaluate(self, scope: Scope) -> Value:
         """Raises LogicError where the scope lacks what is asked for: the time, a table."""
@@ -47,22 +51,29 @@ def compile(  # noqa: A001  # logic.compile, as re.compile
     *,
     strict: bool = True,
     around: tuple[str, ...] = (),
+    chains: Chains | None = None,
 ) -> Expression:
     """Raises LogicError for what cannot be read, and for questions not in `known`, if given.
 
     `around` are the groups of the question whose expression it is: relative paths begin there.
+    Without `chains`, the repeats that each name is in, no instances can be picked by […].
 
     A call to a function that does not exist, or with too few or many values, is refused too;
     unless `strict`, only when it is reached.
     """
-    found = Found(source, calls.HANDLERS, known, strict, around)
+    place = Place(around, known, chains)
+    found = Found(source, calls.HANDLERS, place, strict)
     try:
         node = found.node(grammar.parse(source))
     except RecursionError:
         raise LogicError(grammar.TOO_DEEP) from None
-    return Expression(
-        source, frozenset(found.names), frozenset(found.columns), frozenset(found.tables), node.run
-    )
+    return expression(source, node, found)
+
+
+def expression(source: str, node: Node, found: Found) -> Expression:
+    names, columns, tables = map(frozenset, (found.names, found.columns, found.tables))
+    key = "/".join((source, *found.place.around)) if found.relative else source
+    return Expression(source, names, columns, tables, node.run, key, found.place)
 
 
 def evaluate(expression: str, values: Mapping[str, str], now: datetime | None = None) -> Value:

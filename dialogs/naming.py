@@ -35,6 +35,20 @@ def placed(rows: Sequence[Row]) -> Iterator[Placed]:
             around.append(row.cell("name"))
 
 
+def chains(found: Sequence[Placed]) -> dict[str, tuple[str, ...]]:
+    """The repeats that each name is in, the outermost first; a repeat is in itself."""
+    kind = {each.path: kinds.kind(each.row.cell("type")).type for each in found}
+    repeated = {path for path, type_ in kind.items() if type_ == "begin_repeat"}
+    found_ = {}
+    for each in found:
+        names = [path[-1] for at in range(1, len(each.around) + 1)
+                 if (path := each.around[:at]) in repeated]  # fmt: skip
+        own = [each.row.cell("name")] if each.path in repeated else []
+        if kind[each.path] != "begin_group":
+            found_[each.row.cell("name")] = (*names, *own)
+    return found_
+
+
 def told_apart(found: Sequence[Placed]) -> tuple[list[Placed], frozenset[str]]:
     """With "home-age" and "school-age" for two questions called age; and such names.
 

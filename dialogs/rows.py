@@ -133,7 +133,7 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         for name in REFERENCE.findall(source):
             if name in reader.shared - reader.known:
                 raise logic.LogicError(said("names_several", answer=f"${{{name}}}"))
-        found = logic.compile(source, reader.known, around=reader.around)
+        found = logic.compile(source, reader.known, around=reader.around, chains=reader.chains)
     except logic.LogicError as error:
         reader.fault(row, row.cell("name"), said("expression", column=column, error=error.said))
         return ()

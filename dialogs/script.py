@@ -216,6 +216,7 @@ def _survey(
         f"{row.cell('name')}_other" for row in used if kinds.kind(row.cell("type")).other
     }
     reader.known -= reader.shared - {row.cell("name") for row in used if _repeats(row)}
+    reader.chains = naming.chains(found)
     _externals(reader, used)
     frames: list[Frame] = []
     made: list[Question] = []

@@ -159,7 +159,7 @@ def holds(
 ) -> bool:
     """Whether a question is asked at all, given the answers so far.
 
-    `known` keeps what its tests came to, by source, for as long as no answer changes: hundreds
+    `known` keeps what its tests came to, by key, for as long as no answer changes: hundreds
     of questions may share the test of their group, and of 1,000 replies this is the hot spot.
     """
     if not question.relevant:
@@ -167,9 +167,9 @@ def holds(
     if known is None or question.instance:
         known, here = {}, at(here, question, script)
     for test in question.relevant:
-        held = known.get(test.source)
+        held = known.get(test.key)
         if held is None:
-            held = known[test.source] = logic.truth(test.run(here))
+            held = known[test.key] = logic.truth(test.run(here))
         if not held:
             return False
     return True

@@ -35,7 +35,7 @@ class Ground:
     script: Script
     domains: Domains
     here: Scope
-    parts: dict[str, tuple[Expression, ...]] = field(default_factory=dict)  # by source: a cache
+    parts: dict[str, tuple[Expression, ...]] = field(default_factory=dict)  # by key: a cache
     lost: set[str] = field(default_factory=set)  # questions that were sought in vain: not again
 
 
@@ -208,9 +208,9 @@ def _terms(question: Question, ground: Ground) -> list[Expression]:
     """All that must hold so that a question is asked."""
     found: list[Expression] = []
     for test in question.relevant:
-        if test.source not in ground.parts:
-            ground.parts[test.source] = wishes.parts(test)
-        found += ground.parts[test.source]
+        if test.key not in ground.parts:
+            ground.parts[test.key] = wishes.parts(test)
+        found += ground.parts[test.key]
     return found
 
 

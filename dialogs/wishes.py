@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialogs import datasets, grammar
+from dialogs import datasets, grammar, logic
 from dialogs.calls import HANDLERS
 from dialogs.closures import NOWHERE, Found
 from dialogs.grammar import Token
@@ -36,7 +36,7 @@ class Use:
 
 def uses(expression: Expression) -> tuple[Use, ...]:
     """Every use of an answer in an expression, each once."""
-    found = Found(expression.source, HANDLERS)
+    found = Found(expression.source, HANDLERS, expression.place)
     return tuple(dict.fromkeys(_uses(grammar.parse(expression.source), found)))
 
 
@@ -48,7 +48,7 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
 def bounds(expression: Expression, name: str) -> tuple[float, float]:
     """Between which numbers a rule lets its answer lie, as far as plain comparisons say."""
     low, high = -math.inf, math.inf
-    found = Found(expression.source, HANDLERS)
+    found = Found(expression.source, HANDLERS, expression.place)
     for term in _terms(grammar.parse(expression.source)):
         if term.symbol not in TURNED:
             continue
@@ -75,10 +75,9 @@ def _terms(token: Token) -> Iterator[Token]:
 
 
 def _part(whole: Expression, term: Token) -> Expression:
-    found = Found(whole.source, HANDLERS)
+    found = Found(whole.source, HANDLERS, whole.place)
     node = found.node(term)
-    columns, tables = frozenset(found.columns), frozenset(found.tables)
-    return Expression(whole.source, frozenset(found.names), columns, tables, node.run)
+    return logic.expression(whole.source, node, found)
 
 
 def _uses(token: Token, found: Found) -> Iterator[Use]:

@@ -487,6 +487,52 @@ def test_a_repeat_within_a_repeat_is_seen_from_where_one_is(path, expression, ex
     check(expression, expected, values=HARVESTS, path=path, within=within, chains=PLOTS)
 
 
+@pytest.mark.parametrize(
+    ("path", "expression", "expected"),
+    [
+        ("", "${plot}[2]/place", "Tekax"),
+        ("", "/data/plot[position() = last()]/place", "Tekax"),
+        ("", "/data/plot[last() - 1]/place", "Muna"),
+        ("", "/data/plot[9]/place", ""),
+        ("", "sum(/data/plot[place = 'Tekax']/harvest/kilos)", 16.0),
+        ("", "sum(${plot}/harvest[./kilos > 5]/kilos)", 16.0),
+        ("", "count(${harvest}[kilos > 5])", 2.0),
+        ("", "${plot}[2]/harvest[2]/kilos", "9"),
+        ("", "${plot}[place = ${best}]/place", "Muna"),
+        ("2", "sum(${plot}/harvest[kilos > 7]/kilos)", 9.0),
+        ("2", "../../plot[position() = position(current()/..) - 1]/place", "Muna"),
+        ("2#2", "../../harvest[position() < position(current()/..)]/kilos", "7"),
+        ("2#2", "count(/data/plot[place = current()/../../place])", 1.0),
+        ("2#2", "position(../..)", 2.0),
+        ("1#1", "position(../..)", 1.0),
+        ("2#2", "position(current()/..)", 2.0),
+        ("2#2", "position(../../..)", 1.0),
+    ],
+)
+def test_instances_of_a_repeat_are_picked_and_counted(path, expression, expected):
+    within = ("plot", "harvest")[: len(path.split("#")) if path else 0]
+    known = {*PLOTS, "best"}
+    compiled = logic.compile(expression, known, around=within, chains={**PLOTS, "best": ()})
+    scope = Scope({**HARVESTS, "best": "Muna"}, path=path, within=within, chains=PLOTS)
+    assert compiled.evaluate(scope) == expected
+
+
+def test_a_group_is_no_repeat_and_the_form_ends_above_it():
+    inside = {"path": "2", "within": ("plot",), "chains": PLOTS}
+    where = {"around": ("plot", "fields"), "chains": PLOTS}
+    assert logic.compile("position(..)", **where).evaluate(Scope({}, **inside)) == 1.0
+    assert logic.compile("position(../..)", **where).evaluate(Scope({}, **inside)) == 2.0
+    for expression, cure in (
+        ("position(../../../..)", "leads to no answer"),
+        ("${plot}[${place} = 'x']/place", "written ./place"),
+        ("${place}[2]", "indexed-repeat("),
+        ("/data/fields[1]/place", "indexed-repeat("),
+    ):
+        with pytest.raises(LogicError) as refusal:
+            logic.compile(expression, PLOTS.keys(), **where)
+        assert cure in str(refusal.value), expression
+
+
 def test_instances_are_in_the_order_of_their_numbers():
     values = {f"x#{number}": str(number) for number in (10, 9, 1, 2)} | {"x#a": "no", "xy#1": "no"}
     check("join(' ', ${x})", "1 2 9 10", values=values)
@@ -534,6 +580,8 @@ def test_plain_names_are_the_columns_of_the_choice_at_hand():
         ("instance('municipios')/root/item[zona = 'costa'][last()]/label", "Progreso"),
         ("instance('municipios')/root/item[zona = 'costa'][last() - 1]/label", "Celestún"),
         ("instance('municipios')/root/item[zona = 'x'][last()]/label", ""),
+        ("instance('municipios')/root/item[position() = last()]/name", "059"),
+        ("instance('municipios')/root/item[zona = 'costa'][position() = 2]/label", "Progreso"),
         ("instance('municipios')/root/item[last() + 1]/label", ""),
         ("instance('municipios')/root/item[1 div 2]/label", ""),
         ("count(instance('municipios')/root/item[zona = 'costa'])", 2.0),
@@ -675,7 +723,7 @@ def test_what_an_expression_reads_is_known_beforehand():
         ("instance('a')/root", "root/item"),
         ("instance('a')/root/item[1]/b/c", "root/item"),
         ("instance(${a})/root/item/b", "in quotes"),
-        ("instance('a')/root/item[position() = 2]/b", "write [2]"),
+        ("instance('a')/root/item[position(..) = 2]/b", "position(current()/..)"),
         ("pulldata(${a}, 'b', 'c', 'd')", "in quotes"),
         ("string(1)/a", "write ${name}"),
     ],

@@ -20,12 +20,11 @@ SAMPLES = Path(__file__).parent / "samples"
 WALKED = (
     *("consulta_ciudadana", "customer_ratings", "election_day", "households_and_trips"),
     "kobo_household",
-    "house_and_owner",
+    *("house_and_owner", "last_visit"),
     *("needs_assessment", "numbered_names", "nutrition", "old_style", "plots_and_crops"),
 )
 REFUSED = {  # form -> rows of the survey sheet, and a word of what to do
-    "paths_and_matrices": {6: "calculate inside", 7: "indexed-repeat(",
-                           8: "one after another", 9: "one after another"},
+    "paths_and_matrices": {6: "calculate inside", 8: "one after another", 9: "one after another"},
     "spreadsheet_habits": {3: "${x} and ${y}", 4: "small letters", 5: "string-length(",
                            6: "div 365", 7: "write !=", 8: "translate(", 9: "one =",
                            10: "close the quotes",
@@ -120,6 +119,18 @@ def test_a_repeat_is_asked_within_each_instance_of_another():
     assert chat.kept["age#1#1"] == "10"
     assert "where#1#1#1" not in chat.kept
     assert "where#2#1#1" in chat.kept
+
+
+def test_instances_are_picked_by_their_number_and_by_what_they_hold():
+    chat = walked("last_visit", "Ana", "8", "sí", "Beto", "30")
+    assert "Beto comes after Ana" in "\n".join(chat.messages)
+    chat.says("sí", "Cruz", "9", "no")
+    assert "Last: Cruz. Second: Beto. Children: 2, aged 17 together." in "\n".join(chat.messages)
+
+
+def test_the_same_condition_in_two_groups_is_about_each_groups_own_answer():
+    chat = walked("last_visit", "Ana", "8", "no", "no", "sí")
+    assert "And the yard: what?" in chat.messages[-1]
 
 
 def test_questions_of_one_name_in_several_groups_are_told_apart_by_the_group():
