@@ -16,6 +16,7 @@ from bot import report as systematization
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
 from bot.delivery import now
+from dialogs.tables import inert
 from storage import database, erasing
 from storage.people import Person
 
@@ -104,4 +105,4 @@ def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
     with file.open("w", encoding="utf-8", errors="replace", newline="") as opened:
         writer = csv.DictWriter(opened, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: inert(row.get(name)) for name in columns} for row in rows)

@@ -17,6 +17,7 @@ from dialogs import submissions, walking
 from dialogs.questions import Question, Script
 from dialogs.state import End, Keep
 from dialogs.submissions import Held, Submission
+from dialogs.tables import inert
 from dialogs.values import Inbound
 from dialogs.walking import Library
 from storage import answers, erasing, institutions, people, schema
@@ -160,10 +161,4 @@ def set_aside(rejected: Sequence[Held], path: Path) -> None:
             one = held.submission
             told = ("; ".join(held.faults), one.row, one.instance, one.at and one.at.isoformat())
             cells = {**one.values, **dict(zip(ASIDE, told, strict=True))}
-            writer.writerow({name: _plain(cell) for name, cell in cells.items()})
-
-
-def _plain(cell: object) -> str:
-    """A cell that no spreadsheet program takes for a formula (OWASP, CSV injection)."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+            writer.writerow({name: inert(cell) for name, cell in cells.items()})

@@ -26,6 +26,8 @@ RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins wi
 MARK = re.compile(r"(\\*)(\||<br>)")
 TO_ESCAPE = re.compile(r"(\\*)(\||<br>|\n)")
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"  # of LibreOffice, at its file's beginning
+FORMULA = frozenset("=+-@\t\r＝＋－＠")  # with these a cell begins that is computed
+NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
 LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end of a line
 
 
@@ -262,6 +264,13 @@ def _escaped(cell: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     backslashes, mark = found.groups()
     return backslashes * 2 + ("<br>" if mark == "\n" else f"\\{mark}")
+
+
+def inert(value: object) -> str:
+    """A cell of a CSV file for people that no spreadsheet program takes for a formula (OWASP, CSV
+    injection); numbers stay as they are."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text
 
 
 def to_xlsx(book: Workbook, path: Path) -> None:

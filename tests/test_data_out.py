@@ -115,7 +115,9 @@ def test_a_person_can_have_all_that_is_known(answered: World, tmp_path: Path) ->
     assert {row["question"] for row in known["answers"]} > {"temas", "problema"}
     folio = known["folios"][0]
     assert run(answered, "person", "export", folio, str(tmp_path / "ana.csv"))[0] == 0
-    assert len(rows(tmp_path / "ana.csv")) == len(known["answers"])
+    told = rows(tmp_path / "ana.csv")
+    assert len(told) == len(known["answers"])
+    assert """'=HYPERLINK("http://x.mx")""" in {row["said"] for row in told}, "no formula"
 
 
 def test_a_person_is_forgotten_with_words_and_voice(answered: World, tmp_path: Path) -> None:

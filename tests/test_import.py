@@ -14,7 +14,7 @@ from sqlalchemy import select
 from bot import collected, importing, voices, wiring
 from bot.settings import Settings
 from bot.stores import Folder
-from dialogs import script, submissions
+from dialogs import script, submissions, tables
 from dialogs.state import Dialog
 from dialogs.walking import Library
 from storage import database, forms, institutions, schema
@@ -142,7 +142,7 @@ def test_an_openrosa_submission_is_read(engine, tmp_path):
       <meta><instanceID>uuid:x</instanceID></meta></data>"""
     assert take(engine, tmp_path / "s.xml", text).taken == 1
     bomb = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
-    with pytest.raises(submissions.tables.TableError):
+    with pytest.raises(tables.TableError):
         take(engine, tmp_path / "bomb.xml", bomb)
 
 
@@ -393,3 +393,15 @@ def test_answers_to_questions_of_one_name_come_in_by_their_group(tmp_path, name,
         "owner-note": "1990",
         "heir-note": "Ana",
     }
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        *((cell, f"'{cell}") for cell in ("=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "＝1", "-1+1")),
+        *((cell, cell) for cell in ("-89.62", "+52", "1,5", "agua = vida", "", "-1.5")),
+        (None, ""),
+    ],
+)
+def test_a_cell_for_people_is_no_formula_and_numbers_stay(cell, written):
+    assert tables.inert(cell) == written

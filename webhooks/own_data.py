@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, render_template
 from sqlalchemy import Connection
 
 from bot import rights
 from bot.wiring import Parts
+from dialogs.tables import inert
 from storage import people
 from storage.database import reading, vault_of
 from storage.people import Person
@@ -45,14 +45,8 @@ def as_csv(token: str) -> Response:
     written = io.StringIO()
     table = csv.DictWriter(written, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
     table.writeheader()
-    table.writerows({key: _plain(row[key]) for key in COLUMNS} for row in known["answers"])
+    table.writerows({key: inert(row[key]) for key in COLUMNS} for row in known["answers"])
     return _file("\ufeff" + written.getvalue(), "text/csv", "mis-datos.csv")
-
-
-def _plain(value: Any) -> str:
-    """A cell that no spreadsheet program takes for a formula (OWASP, CSV injection)."""
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _whose(db: Connection, token: str) -> Person:
