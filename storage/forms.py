@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from dialogs import datasets, script
 from dialogs.script import Script
 from storage import schema
+from storage.prepared import Prepared
 
 forms, form_files = schema.forms, schema.form_files
 
@@ -118,11 +119,11 @@ def load(db: Connection, name: str, version: int) -> Script:
 
 def front(db: Connection) -> tuple[str, int] | None:
     """The questionnaire that begins when somebody writes for the first time."""
-    row = db.execute(FRONT).one_or_none()
-    return (row.name, row.version) if row else None
+    rows = FRONT.run(db, {})
+    return (rows[0].name, rows[0].version) if rows else None
 
 
-FRONT = (
+FRONT = Prepared(
     select(forms.c.name, forms.c.version)
     .where(forms.c.front)
     .order_by(forms.c.version.desc())

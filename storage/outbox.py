@@ -135,12 +135,13 @@ def answer(db: Connection, person: Person, message: Message, at: datetime) -> No
 def _row(
     db: Connection, person_id: int, channel: str, message: Message, due: datetime
 ) -> dict[str, Any]:
-    content = json.dumps(message_to_json(message), separators=(",", ":"))
+    content = COMPACT.encode(message_to_json(message))
     hidden = vault_of(db).hide("outbox.message", content)
     return {"person_id": person_id, "channel": channel, "message": hidden, "due": due}
 
 
 # Statements are built once: building one costs as much as running it.
+COMPACT = json.JSONEncoder(separators=(",", ":"))
 PUT = Prepared(insert(outbox).inline())
 _waits = select(
     exists()

@@ -16,6 +16,8 @@ SAME = timedelta(minutes=5)
 MOST_ALIKE = 20  # times the same words within that time
 CALM = timedelta(minutes=5)  # of silence, and we listen again
 
+COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 Verdict = Literal["go on", "tell", "silent"]
 
 
@@ -54,4 +56,4 @@ def _counted(pace: Pace, words: str, now: int) -> Pace:
 
 
 def _kept(pace: Pace) -> str:
-    return json.dumps({name: getattr(pace, name) for name in Pace.__slots__}, separators=(",", ":"))
+    return COMPACT.encode({name: getattr(pace, name) for name in Pace.__slots__})

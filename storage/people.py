@@ -52,6 +52,13 @@ REMEMBER = Prepared(
     .values({name: bindparam(name) for name in KEPT})
 )
 
+LEARN = {
+    trait: Prepared(
+        update(people).where(people.c.id == bindparam("person")).values({trait: bindparam("value")})
+    )
+    for trait in ("municipality", "age", "gender", "role")
+}
+
 
 def insert_or_nothing(db: Connection, table: Table, keys: Sequence[str]) -> Any:
     """An insert that does nothing where a row with these keys exists already."""
@@ -94,7 +101,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
             "created_at": inbound.at,
             "heard_at": inbound.at,
         }
-        db.execute(insert_or_nothing(db, people, ["channel", "identity"]), given)
+        insert_new(db, people, ["channel", "identity"], given)
         found = _known(db, inbound.channel, inbound.identity)
         assert found is not None
     if found.erased_at:  # writes again by their own word: a newcomer
@@ -217,8 +224,7 @@ def need(db: Connection, person_id: int, needs: str) -> None:
 
 def learn(db: Connection, person_id: int, trait: str, value: str) -> None:
     """Keep what the person says of themselves where invitations can look for it."""
-    column = people.c[trait]
-    db.execute(update(people).where(people.c.id == person_id).values({column: value or None}))
+    LEARN[trait].run(db, {"person": person_id, "value": value or None})
 
 
 def stop(db: Connection, person_id: int, at: datetime | None) -> None:

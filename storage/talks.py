@@ -19,6 +19,7 @@ from storage import schema
 from storage.database import BREAKING, OPEN_TALKS, vault_of
 
 CLOSED = "{}"
+COMPACT = json.JSONEncoder(separators=(",", ":"))
 PLACE = "people.hidden_talk"
 SINCE = "0020_hidden_talks"  # programs that do not have this migration find nobody's talk
 BATCH = 500  # rows in one transaction
@@ -34,7 +35,7 @@ def read(db: Connection, row: Row[Any]) -> Talk:
 
 def written(db: Connection, talk: Talk, at: datetime) -> Mapping[str, Any]:
     """The columns of a talk."""
-    plain = json.dumps(state.to_json(talk), ensure_ascii=True, separators=(",", ":"))
+    plain = COMPACT.encode(state.to_json(talk))
     until = db.get_execution_options().get(OPEN_TALKS)
     if until is not None and at < until:
         return {"talk": plain, "hidden_talk": None}
