@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
+PREFIX = "CONSULTA_"
 KEY_FILE = "secret.key"  # in the data folder
 SHORTEST_SECRET = 16  # characters
 
@@ -18,23 +19,35 @@ class SettingsError(ValueError):
     """What is wrong with the settings, one line each."""
 
 
-class Settings(BaseSettings):
-    """Each is CONSULTA_ and its name in capitals. A channel without credentials is off."""
+@dataclass(frozen=True, slots=True)
+class SecretStr:
+    """Words that are shown nowhere by themselves."""
 
-    model_config = SettingsConfigDict(env_prefix="CONSULTA_", frozen=True, extra="ignore")
+    _words: str = field(repr=False)
+
+    def get_secret_value(self) -> str:
+        return self._words
+
+
+NOTHING = SecretStr("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Each is CONSULTA_ and its name in capitals. A channel without credentials is off."""
 
     data: Path = Path("data")
     database_url: str = ""
     media: str = ""  # a folder, or a URL that fsspec reaches; else `media` in the data folder
-    secret_key: SecretStr = SecretStr("")
-    secret_key_old: SecretStr = SecretStr("")  # while keys are changed: what the other sealed
+    secret_key: SecretStr = NOTHING
+    secret_key_old: SecretStr = NOTHING  # while keys are changed: what the other sealed
     public_url: str = ""
-    telegram_token: SecretStr = SecretStr("")
-    telegram_secret: SecretStr = SecretStr("")
+    telegram_token: SecretStr = NOTHING
+    telegram_secret: SecretStr = NOTHING
     telegram_api: str = "https://api.telegram.org"
     telegram_rate: float = 25.0
     twilio_account_sid: str = ""
-    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_auth_token: SecretStr = NOTHING
     twilio_api: str = ""
     whatsapp_from: str = ""
     whatsapp_rate: float = 10.0
@@ -42,45 +55,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     chat: bool = False  # the local chat page; `consulta demo` turns it on
-
-    @field_validator("telegram_rate", "whatsapp_rate")
-    @classmethod
-    def _positive(cls, rate: float) -> float:
-        if not 0 < rate <= 1000:
-            raise ValueError("give messages a second, more than 0 and at most 1000")
-        return rate
-
-    @field_validator("port")
-    @classmethod
-    def _port(cls, port: int) -> int:
-        if not 0 < port < 65536:
-            raise ValueError("give a port from 1 to 65535")
-        return port
-
-    @field_validator("public_url", "telegram_api", "twilio_api")
-    @classmethod
-    def _url(cls, url: str) -> str:
-        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-            raise ValueError("give a whole address, such as https://consulta.example.mx")
-        return url.rstrip("/")
-
-    @field_validator("secret_key", "secret_key_old")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
-            raise ValueError(f"give at least {SHORTEST_SECRET} characters, or leave it empty")
-        return key
-
-    @model_validator(mode="after")
-    def _complete(self) -> Settings:
-        twilio = (self.twilio_account_sid, self.twilio_auth_token.get_secret_value())
-        given = [bool(part) for part in (*twilio, self.whatsapp_from)]
-        if any(given) and not all(given):
-            raise ValueError(
-                "WhatsApp needs all three: CONSULTA_TWILIO_ACCOUNT_SID, "
-                "CONSULTA_TWILIO_AUTH_TOKEN and CONSULTA_WHATSAPP_FROM"
-            )
-        return self
 
     @property
     def url(self) -> str:
@@ -101,20 +75,112 @@ class Settings(BaseSettings):
         return bool(self.twilio_account_sid)
 
 
-def read() -> Settings:
-    """The settings of this process. Raises SettingsError with every fault, a line each."""
+def read(given: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment. Raises SettingsError with every fault, a line each.
+
+    A fault names the variable, never its value, which may be a secret.
+    """
+    given = os.environ if given is None else given
+    found: dict[str, Any] = {}
+    faults = []
+    for each in fields(Settings):
+        name = PREFIX + each.name.upper()
+        if name not in given:
+            continue
+        try:
+            value = TYPES[str(each.type)](given[name])
+            found[each.name] = CHECKS[each.name](value) if each.name in CHECKS else value
+        except _Fault as fault:
+            faults.append(f"{name}: {fault}.")
+    settings = Settings(**found)
+    if not faults and not _complete(settings):
+        faults.append(
+            "WhatsApp needs all three: CONSULTA_TWILIO_ACCOUNT_SID, "
+            "CONSULTA_TWILIO_AUTH_TOKEN and CONSULTA_WHATSAPP_FROM."
+        )
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+class _Fault(ValueError):
+    """What to give instead."""
+
+
+def _number(words: str) -> float:
     try:
-        return Settings()
-    except ValidationError as error:
-        raise SettingsError("\n".join(map(_told, error.errors()))) from None
+        return float(words)
+    except ValueError:
+        raise _Fault("give a number") from None
 
 
-def _told(fault: object) -> str:
-    """One fault, with the name of the variable; never with its value, which may be a secret."""
-    assert isinstance(fault, dict)
-    name = "_".join(str(part) for part in fault["loc"]).upper()
-    reason = str(fault["msg"]).removeprefix("Value error, ")
-    return f"CONSULTA_{name}: {reason}." if name else f"{reason}."
+def _whole(words: str) -> int:
+    try:
+        return int(words)
+    except ValueError:
+        raise _Fault("give a whole number") from None
+
+
+def _switch(words: str) -> bool:
+    found = SWITCH.get(words.strip().lower())
+    if found is None:
+        raise _Fault("give 1 or 0")
+    return found
+
+
+def _rate(rate: float) -> float:
+    if not 0 < rate <= 1000:
+        raise _Fault("give messages a second, more than 0 and at most 1000")
+    return rate
+
+
+def _port(port: int) -> int:
+    if not 0 < port < 65536:
+        raise _Fault("give a port from 1 to 65535")
+    return port
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if url and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise _Fault("give a whole address, such as https://consulta.example.mx")
+    return url.rstrip("/")
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if 0 < len(key.get_secret_value()) < SHORTEST_SECRET:
+        raise _Fault(f"give at least {SHORTEST_SECRET} characters, or leave it empty")
+    return key
+
+
+def _complete(settings: Settings) -> bool:
+    """Whether WhatsApp has all that it needs, or nothing."""
+    token = settings.twilio_auth_token.get_secret_value()
+    given = [bool(part) for part in (settings.twilio_account_sid, token, settings.whatsapp_from)]
+    return all(given) or not any(given)
+
+
+SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on", "t", "y"), True),
+    **dict.fromkeys(("0", "false", "no", "off", "f", "n"), False),
+}
+TYPES: Mapping[str, Callable[[str], Any]] = {
+    "Path": Path,
+    "str": str,
+    "SecretStr": SecretStr,
+    "float": _number,
+    "int": _whole,
+    "bool": _switch,
+}
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("telegram_rate", "whatsapp_rate"), _rate),
+    "port": _port,
+    **dict.fromkeys(("public_url", "telegram_api", "twilio_api"), _address),
+    **dict.fromkeys(("secret_key", "secret_key_old"), _long_enough),
+}
 
 
 def secret(settings: Settings) -> str:

@@ -44,7 +44,7 @@ def talk(form: Path | None, language: str | None) -> None:
 
 
 def _desk(folder: Path, form: Path | None) -> Desk:
-    settings = Settings.model_construct(data=folder)
+    settings = Settings(data=folder)
     engine = wiring.open_database(settings)
     if form is not None:
         with database.writing(engine) as db:

@@ -21,10 +21,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
-from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from bot import erasure, wiring
+from bot.settings import SecretStr
 from bot.wiring import Parts
 from dialogs import moving
 from storage import answers, outbox, people, schema

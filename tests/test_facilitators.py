@@ -46,7 +46,7 @@ class Talk:
 
 @pytest.fixture
 def phone(tmp_path):
-    settings = Settings.model_construct(data=tmp_path / "data")
+    settings = Settings(data=tmp_path / "data")
     engine = wiring.open_database(settings)
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "comunidades.md", NOW)

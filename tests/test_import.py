@@ -37,7 +37,7 @@ GOOD = (
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = wiring.open_database(Settings.model_construct(data=tmp_path / "data"))
+    engine = wiring.open_database(Settings(data=tmp_path / "data"))
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "comunidades.md", NOW)
     yield engine

@@ -8,10 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from bot import plan, wiring
-from bot.settings import Settings
+from bot.settings import SecretStr, Settings
 from dialogs import script
 from storage import database, forms, organizers, reports
 from storage import plan as kept
@@ -51,7 +50,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
-    settings = Settings.model_construct(
+    settings = Settings(
         data=tmp_path / "data", database_url=database_url, secret_key=SecretStr("clave de prueba 1")
     )
     engine = database.connect(settings.url, wiring.vault(*wiring.keys(settings)))

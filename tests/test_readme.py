@@ -34,7 +34,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
 
 def test_every_setting_is_named_and_no_other() -> None:
     named = set(re.findall(r"`(CONSULTA_[A-Z_]+)`", README))
-    assert named == {f"CONSULTA_{field.upper()}" for field in Settings.model_fields}
+    assert named == {f"CONSULTA_{field.upper()}" for field in Settings.__dataclass_fields__}
 
 
 def test_every_make_target_that_is_named_exists() -> None:

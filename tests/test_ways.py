@@ -9,12 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from bot import conversation, invitations, ways, wiring
 from bot.conversation import Desk
-from bot.settings import Settings
+from bot.settings import SecretStr, Settings
 from dialogs import script
 from dialogs.values import Inbound
 from storage import database, exports, forms, outbox, schema
@@ -70,7 +69,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
-    settings = Settings.model_construct(
+    settings = Settings(
         data=tmp_path / "data", database_url=database_url, secret_key=SecretStr("clave de prueba 1")
     )
     engine = wiring.open_database(settings)

@@ -15,11 +15,10 @@ from random import Random
 from typing import Any
 
 from flask import Flask
-from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from bot import wiring
-from bot.settings import Settings
+from bot.settings import SecretStr, Settings
 from bot.wiring import Parts
 from dialogs.values import Message
 from storage import answers, people, schema
@@ -214,7 +213,7 @@ def _shown(seen: Any) -> str:
 def settings(folder: Path, **given: Any) -> Settings:
     """Settings of a test: nothing is read from the environment."""
     given = {"data": folder, "secret_key": SecretStr("una clave de prueba"), **given}
-    return Settings.model_construct(**given)
+    return Settings(**given)
 
 
 @contextmanager

@@ -24,13 +24,14 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from bot import invitations, wiring
 from bot.invitations import Call
-from bot.settings import Settings
+from bot.settings import SecretStr, Settings
 from storage import forums
 from storage import invitations as stored
 from storage.database import reading, writing
@@ -59,10 +60,14 @@ FATES = text("SELECT person_id, state FROM outbox WHERE invitation_id = :one")
 
 
 def settings(url: str, folder: str, api: str = "", rate: float = 1000.0) -> Settings:
-    return Settings.model_validate({
-        "database_url": url, "data": folder, "secret_key": KEY, "telegram_api": api or None,
-        "telegram_token": TOKEN, "telegram_rate": rate,
-    } | ({} if api else {"telegram_api": "https://api.telegram.org"}))  # fmt: skip
+    return Settings(
+        database_url=url,
+        data=Path(folder),
+        secret_key=SecretStr(KEY),
+        telegram_api=api or "https://api.telegram.org",
+        telegram_token=SecretStr(TOKEN),
+        telegram_rate=rate,
+    )
 
 
 def fill(engine: Engine, count: int, *, real: bool) -> None:

@@ -14,12 +14,11 @@ from random import Random
 from typing import Any
 
 import aiohttp
-from pydantic import SecretStr
 from sqlalchemy import insert, select
 
 from bot import invitations, whatsapp, wiring
 from bot.invitations import Call
-from bot.settings import Settings
+from bot.settings import SecretStr, Settings
 from storage import forums, schema
 from storage import invitations as stored
 from storage.database import disposing, reading, writing
@@ -123,7 +122,7 @@ async def _database(given: Given, disk: Disk, rng: Random) -> tuple[list[Machine
 
 
 def _settings(folder: Path, url: str, bot: Telegram, account: Twilio) -> Settings:
-    return Settings.model_construct(
+    return Settings(
         data=folder,
         database_url=url,
         secret_key=SecretStr(KEY),
@@ -143,7 +142,7 @@ def _settings(folder: Path, url: str, bot: Telegram, account: Twilio) -> Setting
 def environment(settings: Settings) -> dict[str, str]:
     """The same settings for processes of their own."""
     known = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-    for name in Settings.model_fields:
+    for name in Settings.__dataclass_fields__:
         value = getattr(settings, name)
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
         if plain and not isinstance(plain, bool):
