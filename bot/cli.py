@@ -213,7 +213,7 @@ def db() -> None:
 def db_upgrade() -> None:
     """Bring the tables up to date."""
     settings = settings_module.read()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(0o700, parents=True, exist_ok=True)
     engine = database.connect(settings.url, vault(*keys(settings)))
     before, _ = database.version(engine)
     database.upgrade(engine)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from bot.stores import Store
 from storage import erasing
-from storage.database import reading, writing
+from storage.database import reading, wipe, writing
 from storage.erasing import Tombstone
 
 FILE = "erased.txt"
@@ -32,9 +32,11 @@ def finish(engine: Engine, data: Path, media: Store, now: datetime) -> None:
         media.remove(name)
     with writing(engine) as db:
         erasing.removed(db, names)
-        erasing.sweep(db, now)
+        gone = erasing.sweep(db, now)
         stones = erasing.unfiled(db)
         _write(data / FILE, stones)  # before the commit: written twice is better than never
+    if gone or stones or names:
+        wipe(engine)
 
 
 def _write(path: Path, stones: list[Tombstone]) -> None:

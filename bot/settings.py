@@ -190,7 +190,7 @@ def secret(settings: Settings) -> str:
         return given
     file = settings.data / KEY_FILE
     if not file.exists():
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(0o700, parents=True, exist_ok=True)
         made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(made, "w") as opened:
             opened.write(secrets.token_urlsafe(32))

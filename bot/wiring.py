@@ -121,7 +121,8 @@ def desk(engine: Engine, settings: Settings, rng: Random) -> Desk:
 def open_database(settings: Settings) -> Engine:
     """The database; a new one is made and given the pilot. DatabaseError if it is behind."""
     if settings.url.startswith("sqlite:///"):
-        Path(settings.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(settings.url.removeprefix("sqlite:///")).parent
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     engine = database.connect(settings.url, vault(*keys(settings)))
     try:
         if database.is_empty(engine):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ UPGRADE = 6_714_000  # the key of the advisory lock under which tables are chang
 BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
 OPEN_TALKS = "talks open until"  # the fact, and the engine's option: storage.talks
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
+MOMENT = 500  # milliseconds to wait where it need not be now
 
 UNHURRIED = "SET LOCAL synchronous_commit = off"  # PostgreSQL's commit does not wait for the disk
 UNREACHABLE = {  # seconds, and milliseconds: a machine that is gone without a word is noticed
@@ -123,6 +124,20 @@ def apart(db: Connection) -> Iterator[None]:
         db.exec_driver_sql("ROLLBACK TO SAVEPOINT apart")
         raise
     db.exec_driver_sql("RELEASE SAVEPOINT apart")
+
+
+def wipe(engine: Engine) -> None:
+    """On SQLite what was deleted still stands in its log of writes: begin that anew, unless it is
+    being read for long."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.get_execution_options()["turn"], closing(engine.raw_connection()) as raw:
+        for pragma in (
+            f"busy_timeout={MOMENT}",
+            "wal_checkpoint(TRUNCATE)",
+            f"busy_timeout={BUSY}",
+        ):
+            raw.cursor().execute(f"PRAGMA {pragma}").fetchall()
 
 
 @contextmanager

@@ -92,19 +92,21 @@ def test_keys_are_changed_while_people_write_and_it_may_stop_on_the_way(world: W
 
 
 def test_the_command_changes_the_key_in_the_data_folder(tmp_path: Path) -> None:
-    known = {"CONSULTA_DATA": str(tmp_path)}
+    data = tmp_path / "data"
+    known = {"CONSULTA_DATA": str(data)}
     run = CliRunner().invoke
     assert run(main, ["db", "upgrade"], env=known).exit_code == 0
-    old = (tmp_path / "secret.key").read_text()
+    assert data.stat().st_mode & 0o077 == 0  # nobody else's eyes
+    old = (data / "secret.key").read_text()
     from bot.channel import File
 
-    name = voices.keep(Folder(tmp_path / "media"), vault(old), File(b"OggS voz", "audio/ogg"))
+    name = voices.keep(Folder(data / "media"), vault(old), File(b"OggS voz", "audio/ogg"))
     done = run(main, ["db", "rotate-key", "--yes"], env=known)
     assert (done.exit_code, "media: 1" in done.output) == (0, True)
-    new = (tmp_path / "secret.key").read_text()
+    new = (data / "secret.key").read_text()
     assert new != old
-    assert not (tmp_path / "secret.key.old").exists()
-    assert voices.read(Folder(tmp_path / "media"), name, vault(new)) == b"OggS voz"
+    assert not (data / "secret.key.old").exists()
+    assert voices.read(Folder(data / "media"), name, vault(new)) == b"OggS voz"
     assert run(main, ["status"], env=known).exit_code == 0
 
 
