@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -95,15 +99,38 @@ def address(role: str) -> str:
 @contextmanager
 def pages(folder: Path, url: str = "", people: int = PEOPLE) -> Iterator[Pages]:
     """The program with sample people and an account for each role."""
+    if not url:
+        shutil.copytree(_filled(people), folder, dirs_exist_ok=True)
+    with _opened(folder, url) as made:
+        if url:
+            _fill(made, people)
+        yield made
+
+
+@cache
+def _filled(people: int) -> Path:
+    """A folder with these people in it, made once: to talk with them takes seconds."""
+    made = TemporaryDirectory(prefix="pages-")
+    atexit.register(made.cleanup)
+    folder = Path(made.name)
+    with _opened(folder) as site:
+        _fill(site, people)
+    return folder
+
+
+@contextmanager
+def _opened(folder: Path, url: str = "") -> Iterator[Pages]:
     given = {"database_url": url} if url else {}
-    app = create_app(settings(folder, chat=True, **given))
-    made = Pages(app)
+    made = Pages(create_app(settings(folder, chat=True, **given)))
+    yield made
+    made.parts.engine.dispose()
+
+
+def _fill(made: Pages, people: int) -> None:
     with writing(made.parts.engine) as db:
         for role in organizers.ROLES:
             organizers.add(db, address(role), "Dora Canul", role, PASSWORD, made.parts.clock())
     demo.fill(made.parts, people)
-    yield made
-    made.parts.engine.dispose()
 
 
 @contextmanager
