@@ -105,7 +105,8 @@ def _translated(book: Workbook, sheet: str, given: Mapping[str, String], languag
     }
     every = [string for found in by_row.values() for string in found]
     wanted = [*dict.fromkeys(string.column for string in every if string.translation)]
-    wanted += ["media::audio"] if any(string.audio for string in every) else []
+    heard = any(_is(header, "media::audio", language) for header in whole.headers)
+    wanted += ["media::audio"] if heard or any(string.audio for string in every) else []
     wanted += ["review"] if any(string.translation for string in every) else []
     name = _name(whole, language)
     headers = {
@@ -131,7 +132,7 @@ def _with(
     for string in strings:
         if string.column in headers:
             cells[headers[string.column]] = string.translation
-        if string.audio and string.column == "label":
+        if string.column == "label" and "media::audio" in headers:
             cells[headers["media::audio"]] = string.audio
     said = [string for string in strings if string.translation]
     if "review" in headers and (said or cells.get(headers["review"])):

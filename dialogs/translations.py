@@ -16,6 +16,7 @@ from dialogs import tables
 from dialogs.faults import Fault, Said, said
 from dialogs.tables import Sheet
 
+TAKEN_OUT = "-"  # for the recording of an edit: there is to be none
 HEADERS = ("where", "name", "column", "source", "translation", "audio", "state", "by", "on")
 MISSING, DRAFT, REVIEWED = "missing", "draft", "reviewed"
 STATES = (MISSING, DRAFT, REVIEWED)
@@ -110,7 +111,7 @@ def _merged(string: String, edit: Edit) -> String:
     return replace(
         string,
         translation=said,
-        audio=edit.audio or string.audio,
+        audio="" if edit.audio == TAKEN_OUT else edit.audio or string.audio,
         state=(REVIEWED if fresh else DRAFT) if said else MISSING,
         by=edit.by if fresh and said else "",
         on=edit.on if fresh and said else "",

@@ -60,9 +60,12 @@ def edits(db: Connection, name: str, language: str) -> dict[str, Edit]:
 def put(db: Connection, name: str, language: str, changed: Iterable[String]) -> None:
     """Keep texts as they are now written or reviewed."""
     insert = (postgresql if db.dialect.name == "postgresql" else sqlite).insert
+    recorded = {each.place for each in _published(db, name, language) if each.audio}
     for string in changed:
         one = {"form": name, "language": language, "place": string.place}
         values = asdict(translations.edit_of(string))
+        if not string.audio and string.place in recorded:
+            values["audio"] = translations.TAKEN_OUT
         made = insert(table).values(**one, **values)  # of two who save at once, the later stands
         db.execute(made.on_conflict_do_update(index_elements=list(one), set_=values))
     recount(db, name)

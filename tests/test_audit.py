@@ -145,6 +145,14 @@ def records(site: Pages, dora: Visitor) -> None:
     dora.sends(MAYA, f"{MAYA}/grabacion", grabacion=(io.BytesIO(samples.OGG), "a.ogg"), **given)
 
 
+def takes_a_recording_out(site: Pages, dora: Visitor) -> None:
+    with reading(site.parts.engine) as db:
+        string = next(
+            each for each in translating.now(db, "consulta", "yua") if each.column == "label"
+        )
+    dora.sends(MAYA, f"{MAYA}/grabacion/quitar", lugar=string.place)
+
+
 def takes_a_sheet_back(_site: Pages, dora: Visitor) -> None:
     file = io.BytesIO(dora.opens(f"{MAYA}/hoja.xlsx").data)
     dora.sends(MAYA, f"{MAYA}/hoja", hoja=(file, "hoja.xlsx"))
@@ -188,6 +196,7 @@ ACTS: Mapping[str, tuple[str, Act]] = {  # what is written down, and how it is d
         "/cuestionarios", "/cuestionarios/consulta/1/estado", a="open")),
     "translators.write": ("escribió una traducción", translates),
     "translators.record": ("grabó una traducción", records),
+    "translators.take_out": ("quitó una grabación", takes_a_recording_out),
     "translators.take_back": ("subió una hoja de traducción", takes_a_sheet_back),
     "translators.publish": ("publicó traducciones", publishes_translations),
     "forums.add": ("abrió un foro", opens_a_forum),

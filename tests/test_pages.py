@@ -409,10 +409,11 @@ def test_a_questionnaire_brings_its_recordings(fresh):
     form = form.replace("¿Qué propones? |", "¿Qué propones? | idea.ogg |")
     missing = _upload(dora, form)
     assert "Falta la grabación 'idea.ogg'." in words(unescape(missing.text))
-    checked = _upload(dora, form, (io.BytesIO(b"OggS"), "idea.ogg"))
+    recording = b"OggS" + bytes(9_000_000)  # WhatsApp takes up to 16 MB
+    checked = _upload(dora, form, (io.BytesIO(recording), "idea.ogg"))
     draft = checked.text.partition('name="borrador" value="')[2].partition('"')[0]
     dora.sends("/cuestionarios", "/cuestionarios/publicar", borrador=draft, archivo="idea.md")
-    assert fresh.parts.post.media.read("forms/idea.ogg") == b"OggS"
+    assert fresh.parts.post.media.read("forms/idea.ogg") == recording
 
 
 def _upload(visitor, form, *more):

@@ -227,6 +227,12 @@ def test_a_text_is_recorded_heard_and_goes_out_with_the_next_version(site):
     dora.sends("/traducciones/consulta", "/traducciones/consulta/publicar", borradores="si")
     question = site.parts.desk.library.lookup("consulta", 2).question("municipio")
     assert question.audio["yua"] == audio
+    page = "/traducciones/consulta?estado=todos"
+    translator.sends(page, "/traducciones/consulta/grabacion/quitar", lugar=string.place)
+    assert text(site, "consulta", string.place).audio == ""
+    assert question.audio["yua"] == audio  # who began with this version goes on hearing it
+    dora.sends("/traducciones/consulta", "/traducciones/consulta/publicar", borradores="si")
+    assert not site.parts.desk.library.lookup("consulta", 3).question("municipio").audio
 
 
 @pytest.mark.parametrize(

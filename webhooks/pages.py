@@ -34,7 +34,7 @@ from webhooks import (
 )
 
 UPLOADS = {  # bytes
-    "forms.check": 8_000_000,  # a questionnaire with its catalogues
+    "forms.check": 60_000_000,  # a questionnaire with its catalogues, pictures and recordings
     "translators.record": LARGEST_AUDIO + 100_000,  # with what is around it
 }
 

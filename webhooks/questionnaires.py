@@ -313,8 +313,11 @@ def _shipped(name: str) -> list[FileStorage]:
 def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:
     """The files, in a folder of their own that is named for what they contain."""
     contents = {secure_filename(str(file.filename)): file.read() for file in files}
-    joined = b"\0".join(name.encode() + content for name, content in sorted(contents.items()))
-    draft = hashlib.sha256(joined).hexdigest()[:24]
+    seen = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        seen.update(b"%s\0%d\0" % (name.encode(), len(content)))
+        seen.update(content)
+    draft = seen.hexdigest()[:24]
     folder = _folder(draft)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():

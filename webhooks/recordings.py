@@ -30,7 +30,7 @@ ENDINGS = {  # of what WhatsApp takes, by what the bytes show
 @allowed(*SEE)
 def record(name: str) -> Response:
     """Keep a recording of a text; people hear it with the next version."""
-    language, given = language_asked(), request.form
+    language = language_asked()
     back = redirect(url_for("translators.show", name=name, lengua=language, estado="todos"))
     file = request.files.get("grabacion")
     content = file.read(LARGEST_AUDIO + 1) if file else b""
@@ -48,16 +48,30 @@ def record(name: str) -> Response:
         return back
     stored = f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"  # whoever knows it may hear it
     parts().post.media.within(PUBLISHED).write(stored, content)
+    told = "Grabación guardada: {}. Llega a la gente con la versión que se publique."
+    return _put(name, language, stored, "grabó una traducción", told)
+
+
+@blueprint.post("/<name>/grabacion/quitar")
+@allowed(*SEE)
+def take_out(name: str) -> Response:
+    """Let a text have no recording; who answers a version that has it still hears it."""
+    told = "Grabación quitada: {}. La gente deja de oírla con la versión que se publique."
+    return _put(name, language_asked(), "", "quitó una grabación", told)
+
+
+def _put(name: str, language: str, audio: str, action: str, told: str) -> Response:
+    back = redirect(url_for("translators.show", name=name, lengua=language, estado="todos"))
+    place = request.form.get("lugar", "")
     with writing(parts().engine) as db:
-        place = given.get("lugar", "")
         line = next((x for x in lines_of(db, name, language) if x.string.place == place), None)
         if line is None or line.string.column != "label":
             abort(404)
-        if given.get("marca") != translations.mark(line.string.source):
+        if audio and request.form.get("marca") != translations.mark(line.string.source):
             flash("El español cambió mientras grababas. Compara y sube la grabación otra vez.",
                   "fault")  # fmt: skip
             return back
-        translating.put(db, name, language, [replace(line.string, audio=stored)])
-        note(db, "grabó una traducción", f"{name}, {language}: {line.where}")
-    flash(f"Grabación guardada: {line.where}. Llega a la gente con la versión que se publique.")
+        translating.put(db, name, language, [replace(line.string, audio=audio)])
+        note(db, action, f"{name}, {language}: {line.where}")
+    flash(told.format(line.where))
     return redirect(f"{back.location}#t{line.number}")
