@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dialogs import asking, language, minors, moments, moving, replies, settling, walking
+from dialogs import asking, kinds, language, minors, moments, moving, replies, settling, walking
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
 from dialogs.questions import FILES, MOMENTS, NUMBERS, REPEAT_ROLE, Option, Question
@@ -60,11 +60,15 @@ def _voice(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn
 
 def _file(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Turn:
     """A photo or a file, where one is asked for. Its value is what it is, until it has a name."""
-    if asked[1].type == "image" and inbound.kind != "photo":
-        kind = (inbound.media.type if inbound.media else "").lower()
-        if not kind.startswith("image/"):
-            return missed(talk, asked, library)
-    if inbound.media and not inbound.media.type:  # Telegram does not say it of photos
+    assert inbound.media is not None
+    what = "photo" if inbound.kind == "photo" else kinds.file_of(inbound.media.type.lower())
+    if asked[1].type == "image" and what != "photo":
+        return missed(talk, asked, library)
+    if asked[1].accept and what and what not in asked[1].accept:
+        names = [say(f"file_{name}", talk.language) for name in sorted(asked[1].accept)]
+        wanted = say("not_this_file", talk.language, {"names": " o ".join(names)})
+        return moving.ask_again(talk, library, wanted)
+    if not inbound.media.type:  # Telegram does not say it of photos
         inbound = replace(inbound, media=replace(inbound.media, type="image/jpeg"))
     talk, effects = kept(talk, asked, inbound.kind, "", library, inbound)
     return talk, [moving.plain(talk, "file_kept"), *effects]

@@ -22,7 +22,7 @@ PLAIN = frozenset(
     (
         *("type", "name", "role", "required", "relevant", "constraint", "choice_filter"),
         *("appearance", "default", "parameters", "calculation", "trigger", "read_only"),
-        *("repeat_count", "most", "disabled", "save_to"),
+        *("repeat_count", "most", "disabled", "save_to", "accept"),
     )
 )
 IGNORED = frozenset(  # they change nothing in a chat, or only how a phone draws the question
@@ -69,6 +69,7 @@ SAME = {  # as pyxform knows them (pyxform.aliases.survey_header)
     "requiredmsg": "required_message",
     "control::appearance": "appearance",
     "body::appearance": "appearance",
+    "body::accept": "accept",
     "repeat_count": "repeat_count",
     "count": "repeat_count",
     "jr:count": "repeat_count",

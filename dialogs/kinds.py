@@ -135,3 +135,26 @@ PARAMETERS = frozenset(
         *("location-min-interval", "location-max-age", "track-changes-reasons", "countries"),
     )
 )
+
+
+FILES = {  # what a chat keeps -> how body::accept writes it
+    "photo": (".jpg", ".jpeg", ".png", ".webp", "image/*", "image/jpeg", "image/png", "image/webp"),
+    "pdf": (".pdf", "application/pdf"),
+    "audio": (".mp3", ".ogg", ".opus", ".m4a", ".aac", ".amr", "audio/*"),
+}
+
+
+def accepted(written: str) -> frozenset[str]:
+    """Which of the files that a chat keeps a cell of the column body::accept takes."""
+    wanted = {part.strip().lower() for part in written.split(",")} - {""}
+    if "*/*" in wanted:
+        return frozenset(FILES)
+    audio = {"audio"} if any(part.startswith("audio/") for part in wanted) else set()
+    return frozenset({name for name, ways in FILES.items() if wanted & {*ways}} | audio)
+
+
+def file_of(type_: str) -> str:
+    """What a file is, by its declared type; "" if that says nothing."""
+    if type_.startswith(("image/", "audio/")):
+        return "photo" if type_.startswith("image/") else "audio"
+    return "pdf" if type_ == "application/pdf" else ""

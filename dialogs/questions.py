@@ -72,6 +72,7 @@ class Question:
     audio: Text = field(default_factory=dict)
     image: Text = field(default_factory=dict)
     appearance: str = ""
+    accept: frozenset[str] = frozenset()  # of a file: photo, pdf, audio; empty: any of them
     parameters: Mapping[str, str] = field(default_factory=dict)
     repeat: str = ""  # the innermost that it is in
     instance: str = ""  # of the repeats, "2" or "2#1"; "" outside

@@ -92,6 +92,7 @@ def _question(
         audio=row.text("media::audio"),
         image=row.text("media::image") or row.text("media::big-image"),
         appearance=row.cell("appearance"),
+        accept=kinds.accepted(row.cell("accept")) if kind.type == "file" else frozenset(),
         parameters=given,
         repeat=repeat,
     )
@@ -250,6 +251,8 @@ def _check_row(reader: Reader, row: Row, kind: Kind) -> None:
         reader.fault(row, name, said("drawn", appearance=appearance))
     if appearance.startswith(("ex:", "printer:", "search(", "search ")):
         reader.fault(row, name, said("appearance", appearance=row.cell("appearance")))
+    if kind.type == "file" and row.cell("accept") and not kinds.accepted(row.cell("accept")):
+        reader.fault(row, name, said("accept", accept=row.cell("accept")))
     if row.text("media::video"):
         reader.warn(row, name, said("video"))
 

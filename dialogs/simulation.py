@@ -191,7 +191,7 @@ def _reply(
     if walk.tries > 6 and walk.tries % 3 == 0:
         return _inbound(walk, text="saltar")
     if question.type in ("image", "file"):
-        return replace(_inbound(walk), kind="photo", media=Media("x", "image/jpeg"))
+        return _file(walk, question)
     if question.type == "geopoint" and dice < 0.5:
         return replace(_inbound(walk), kind="location", point=(20.97, -89.62))
     options = walking.options(question, dialog, library)
@@ -202,6 +202,14 @@ def _reply(
     if question.constraint is not None and question.constraint.names - {question.base}:
         known = [each for each in known if not walking.fault(question, each, dialog, library)]
     return _inbound(walk, text=examples.good(question, options, known, rng))
+
+
+def _file(walk: Walk, question: Question) -> Inbound:
+    """A photo, or what the question takes instead."""
+    if question.accept and "photo" not in question.accept:
+        type_ = "application/pdf" if "pdf" in question.accept else "audio/ogg"
+        return replace(_inbound(walk), kind="document", media=Media("x", type_))
+    return replace(_inbound(walk), kind="photo", media=Media("x", "image/jpeg"))
 
 
 def _planned(walk: Walk, question: Question, dice: float) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogs import engine, script
+from dialogs import checking, engine, script
 from dialogs.state import (
     Dialog,
     Effect,
@@ -557,3 +557,26 @@ def test_groups_of_one_name_in_several_others_are_each_announced(chat):
     assert talk.says("Ana").startswith("Datos de B")
     talk.says("Beto")
     assert talk.kept == {"a-data-who": "Ana", "b-data-who": "Beto"}
+
+
+def test_a_file_of_another_kind_than_is_asked_for_is_not_taken(chat):
+    begun = chat(
+        "type | name | label | body::accept | required", "file | f | ¿El acta? | .pdf | yes"
+    )
+    begun.says("hola")
+    begun.hears(kind="photo", media=Media("1", ""))
+    assert "no me sirve aquí. Mándame un PDF." in begun.messages[0]
+    begun.hears(kind="document", media=Media("1", "application/pdf"))
+    assert "f" in begun.kept
+    assert begun.ended
+
+
+@pytest.mark.parametrize(("accept", "taken"), [(".doc, .xlsx", False), (".doc,.pdf", True)])
+def test_what_no_chat_keeps_is_not_asked_for(tmp_path, accept, taken):
+    text = "| survey |\n| | type | name | label | body::accept |\n| | file | f | ¿? | {} |\n"
+    (tmp_path / "f.md").write_text(text.format(accept), encoding="utf-8")
+    found = checking.check(tmp_path / "f.md")
+    assert (found.faults == ()) is taken
+    assert not found.warnings
+    if taken:
+        assert found.walked.finished == found.walked.people
