@@ -236,7 +236,7 @@ def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
     if parts.engine.dialect.name == "sqlite":  # one program a file: its leases are the dead's
         with database.writing(parts.engine) as db:
             outbox.recover(db, parts.clock(), all_=True)
-    started, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    started, loop, stop = threading.Event(), _new_loop(), asyncio.Event()
     place, ended = meeting.Place(parts.engine, parts.bell.ring), threading.Event()
     parts.post.number = place.number
 
@@ -268,6 +268,16 @@ def working(parts: Parts, died: Callable[[], None] = give_up) -> Iterator[None]:
         place.leave()  # last: while it is here, nobody takes over what is on its way
         parts.post.beat = None
         loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, with which a turn is a tenth cheaper; where there is none (Windows), asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
 
 
 async def _deliver(
