@@ -99,9 +99,10 @@ def _named_exactly(talk: Talk, text: str, library: Library) -> bool:
 
 
 def _newcomer(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
-    """Somebody of whom nothing is known yet, and who may have asked us to stop all the same."""
-    if talk.stopped and meant != "return":
-        return talk, [moving.plain(talk, "data_none")]
+    """Somebody of whom no more is known than their number; also that may be forgotten, and they may
+    have asked us to stop."""
+    if meant in ("erase", "erase_yes") or (talk.stopped and meant != "return"):
+        return COMMANDS[meant](talk, library)
     back = [Return()] if talk.stopped else []
     talk, effects = _first(replace(talk, stopped=False), library, fresh, meant)
     return talk, [*back, *effects]
@@ -109,7 +110,7 @@ def _newcomer(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
 
 def _first(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
     """The very first message: whatever it says, the person is greeted and asked."""
-    first = {"help": "help", "data": "data_none", "erase": "data_none"}.get(meant)
+    first = {"help": "help", "data": "data_none"}.get(meant)
     if meant in ("spanish", "maya"):
         talk = replace(talk, language="yua" if meant == "maya" else "es")
     told = [moving.plain(talk, first)] if first else []

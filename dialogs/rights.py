@@ -47,8 +47,6 @@ def _tell(talk: Talk, what: str, choices: tuple[Choice, ...]) -> Turn:
 
 def erase(talk: Talk, _library: Library) -> Turn:
     """Ask first: it cannot be undone."""
-    if talk.top is None and not talk.closed:
-        return talk, [moving.plain(talk, "data_none")]
     keys = ("erase_yes", "erase_no")
     return moving.offer(talk, say("erase_sure", talk.language), moving.commands(talk, keys))
 

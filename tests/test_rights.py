@@ -265,6 +265,16 @@ def test_a_stop_outranks_any_question_and_leaves_every_right(small_world: World)
     assert "¡Qué bueno que vuelves!" in of(small_world.says("beto", "volver"))
 
 
+@pytest.mark.parametrize("first", ["stop", ""])
+def test_who_said_nothing_else_is_forgotten_too(small_world: World, first: str) -> None:
+    if first:
+        small_world.says("ana", first)
+        assert "Respuestas: 0" in of(small_world.says("ana", "qué saben de mí"))
+    assert "No se puede deshacer" in of(small_world.says("ana", "delete me"))
+    assert "Listo: borramos" in of(small_world.says("ana", "sí"))
+    wait_for(lambda: not small_world.count(schema.people))
+
+
 @pytest.mark.parametrize("words", ["ya no me escriban", "no más invitaciones", "borrar mis datos"])
 def test_a_stop_between_the_lease_and_the_sending_is_in_time(
     world: World, tmp_path: Path, words: str
