@@ -96,6 +96,18 @@ def kind(written: str) -> Kind:
     return Kind("", cure=_cure(bare))
 
 
+def small(written: str) -> str:
+    """A type as ODK knows it, in small letters; names of lists and files stay as they are."""
+    if match := SELECT.match(written):
+        start, end = match.span("list")
+        return written[:start].lower() + written[start:end] + written[end:].lower()
+    return (
+        written
+        if written in ("dateTime", "Date Time") or not kind(written).type
+        else (written.lower())
+    )
+
+
 def _select(match: re.Match[str]) -> Kind:
     command = match["command"].lower()
     type_ = "rank" if command == "rank" else "select_multiple"

@@ -58,6 +58,7 @@ class Converter:
 def faults(script: Script, book: Workbook) -> Iterator[Fault]:
     """Everything that pyxform says against a form, with sheet, row and column."""
     converter = Converter(script, {name: _plain(sheet) for name, sheet in book.items()})
+    yield from _types(converter)
     for _ in range(MOST_FAULTS):
         told = converter.complains(converter.book)
         if not told:
@@ -68,6 +69,19 @@ def faults(script: Script, book: Workbook) -> Iterator[Fault]:
         if row < 2 or converter.left < 0:
             return
         converter.book[sheet] = _without(converter.book[sheet], sheet, row)
+
+
+def _types(converter: Converter) -> Iterator[Fault]:
+    """Types that are not in small letters, which pyxform does not know; they are put right."""
+    sheet = converter.book["survey"]
+    type_ = next((name for name in sheet.headers if columns.header(name)[0] == "type"), "")
+    for number, cells in sheet.rows:
+        written = cells.get(type_, "")
+        if (small := kinds.small(written)) != written:
+            name = next((c for key, c in cells.items() if columns.header(key)[0] == "name"), "")
+            yield Fault("survey", number, name, said("type_small", type=written, small=small))
+            sheet = _changed(sheet, number, {**cells, type_: small})
+    converter.book["survey"] = sheet
 
 
 def _fault(told: str, sheet: str, row: int, column: str, converter: Converter) -> Fault:

@@ -24,6 +24,7 @@ INSTANCE = ("instanceID", "_uuid", "KEY", "meta-instanceID", "meta/instanceID", 
 WHEN = ("end", "SubmissionDate", "_submission_time", "today", "start")
 PARENTS = ("PARENT_KEY", "_submission__uuid", "_parent_index")
 ASIDE = ("problems", "row")  # columns of a file that was set aside, besides the answers
+CUT = 28  # letters that are left at least of a sheet's name that was cut off
 FORMULA = re.compile(r"^'(?=[=+\-@])")  # how a cell is kept from being taken for a formula
 JUNK = re.compile(r"^(_|__|meta|formhub|\$)")
 
@@ -96,7 +97,7 @@ def _read_repeats(
     """The rows of the repeats right within these, as far as they belong to this row."""
     repeats = known.script.repeats
     for name, sheet in others.items():
-        meant = [each for each in repeats if name.lower().endswith(each.lower())]
+        meant = [each for each in repeats if _names(name.lower(), each.lower())]
         repeat = repeats[max(meant, key=len)] if meant else None
         if repeat is None or repeat.chain[:-1] != within:
             continue
@@ -104,6 +105,12 @@ def _read_repeats(
         for at, cells in enumerate(mine, 1):
             _read_row(cells, known, values, f"{path}#{at}")
             _read_repeats(cells, repeat.chain, f"{path}#{at}", others, known, values)
+
+
+def _names(sheet: str, repeat: str) -> bool:
+    """Whether a sheet is that of a repeat; Excel cuts names off after 31 letters."""
+    short = sheet.removesuffix("...").removesuffix("…")
+    return sheet.endswith(repeat) or (len(sheet) >= CUT and repeat.startswith(short))
 
 
 def _belongs(cells: Mapping[str, str], row: Mapping[str, str]) -> bool:

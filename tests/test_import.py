@@ -367,6 +367,36 @@ def test_repeats_within_repeats_come_in_where_they_were(tmp_path, files):
     assert dict(held.dialog.answers) == answers
 
 
+KOBO = {  # a sheet each, with the names of sheets cut off after 31 letters
+    "f": (("_uuid", "_index"), ("u0", 1), ("u1", 2)),
+    "siembras_de_la_milpa_de_este...": (
+        ("siembras/cosechas/kilos", "_index", "_parent_table_name", "_parent_index"),
+        (7, 1, "plot", 3), (9, 2, "plot", 3), (5, 3, "plot", 2), (1, 4, "plot", 1),
+    ),
+    "plot": (
+        ("plot/place", "_index", "_parent_table_name", "_parent_index", "_submission__uuid"),
+        ("Otra", 1, "f", 1, "u0"), ("Muna", 2, "f", 2, "u1"), ("Tekax", 3, "f", 2, "u1"),
+    ),
+}  # fmt: skip
+
+
+def test_repeats_within_repeats_come_in_from_the_sheets_of_a_spreadsheet(tmp_path):
+    long = "siembras_de_la_milpa_de_este_ciclo"
+    form = PLOTS.replace("begin_repeat | subplot", f"begin_repeat | {long}")
+    (tmp_path / "f.md").write_text(form, encoding="utf-8")
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in KOBO.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "f.xlsx")
+    _, found = submissions.read(tmp_path / "f.xlsx", script.read(tmp_path / "f.md"))
+    asked = {"place#1": "Muna", "kilos#1#1": "5", "place#2": "Tekax", "kilos#2#1": "7"}
+    assert {**asked, "kilos#2#2": "9", f"{long}#2#2": "no"}.items() <= found.values.items()
+    assert len(found.values) == 10
+
+
 ALIKE = """<data instanceID="u1"><house><age>40</age><note>roof</note><kind>wood</kind></house>
 <owner><age>60</age><note>1990</note><heir><note>Ana</note></heir></owner></data>"""
 COLUMNS = "house-age,house-note,house-kind,owner-age,owner-note,owner-heir-note,KEY\n"

@@ -190,6 +190,15 @@ def test_a_fault_is_found_in_its_sheet_row_and_cell(tmp_path, rows, more, place,
     assert any((each.sheet, each.row, each.name) == place and words in str(each) for each in found)
 
 
+def test_types_in_capitals_are_told_with_how_odk_writes_them(tmp_path):
+    rows = ("Begin Group | g | G", "Select_One l | a | ¿?", "TEXT | b | ¿?", "dateTime | c | ¿?",
+            "End Group | |")  # fmt: skip
+    found = checking.check(written(tmp_path, survey(*rows) + LIST.format("Y"))).faults
+    told = [(fault.row, fault.cure.rpartition(": ")[2]) for fault in found]
+    small = ("begin group.", "select_one l.", "text.", "end group.")
+    assert told == list(zip((2, 3, 4, 6), small, strict=True))
+
+
 def test_all_that_pyxform_refuses_is_told_at_once(tmp_path):
     bad = ("image | b | ¿? | max-pixels=x", "audio | c | ¿? | quality=x", "text | d | ¿? | rows=x")
     text = survey("text | a | ¿? |", *bad, header="type | name | label | parameters")
