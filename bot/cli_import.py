@@ -68,5 +68,7 @@ def _take(db: Connection, file: Path, script: Script, media: Store) -> Imported:
     beside = collected.beside(file, media)
     result = importing.take(db, script, found, now(), SystemRandom(), beside)
     for held in result.rejected:
-        click.echo(f"{file}, row {held.submission.row}: {'; '.join(held.faults)}", err=True)
+        click.echo(
+            f"{file}, row {held.submission.row}: {' '.join(map(str, held.faults))}", err=True
+        )
     return result

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from bot import collected, timing
 from bot.collected import Beside
 from dialogs import submissions, walking
+from dialogs.faults import Said, said
 from dialogs.questions import Question, Script
 from dialogs.state import End, Keep
 from dialogs.submissions import Held, Submission
@@ -71,7 +72,7 @@ def take(
             with db.begin_nested():
                 stored = _store(db, held, script, now, rng, beside)
         except _Second as second:
-            rejected.append(replace(held, faults=(str(second),)))
+            rejected.append(replace(held, faults=(second.said,)))
             continue
         taken += stored
         repeated += not stored
@@ -81,7 +82,11 @@ def take(
 
 
 class _Second(Exception):
-    """Its institution has an answer already."""
+    """Its institution has an answer already; `said` tells whose."""
+
+    def __init__(self, what: Said) -> None:
+        super().__init__(str(what))
+        self.said = what
 
 
 def _store(
@@ -129,11 +134,8 @@ def _claim(db: Connection, held: Held, script: Script, at: datetime) -> None:
     other = institutions.claim(db, script.name, name, held.dialog.id, at)
     if other:
         found = institutions.holder(db, other, "")
-        became = "has answered already" if found.done else "is answering in the chat"
-        raise _Second(
-            f"{name}: this institution {became}, since {timing.shown(found.at)}; of each one "
-            "answer is taken. Leave the row out, or have the other answer erased first."
-        )
+        became = "institution_answered" if found.done else "institution_answering"
+        raise _Second(said(became, name=name, since=timing.shown(found.at)))
 
 
 def _kept(held: Held, question: Question, value: str) -> Keep:
@@ -152,13 +154,17 @@ def _kept(held: Held, question: Question, value: str) -> Keep:
 
 
 def set_aside(rejected: Sequence[Held], path: Path) -> None:
-    """Write what was not taken to a file that can be mended in a spreadsheet and brought again."""
+    """Write what was not taken to a file that can be mended in a spreadsheet and brought again.
+
+    What is wrong stands there in Spanish: organizers mend it.
+    """
     names = dict.fromkeys(name for held in rejected for name in held.submission.values)
     with path.open("w", encoding="utf-8-sig", newline="") as lines:
         writer = csv.DictWriter(lines, (*ASIDE, *names), lineterminator="\r\n")
         writer.writeheader()
         for held in rejected:
             one = held.submission
-            told = ("; ".join(held.faults), one.row, one.instance, one.at and one.at.isoformat())
+            wrong = " ".join(f"{each.problem('es')} {each.cure('es')}" for each in held.faults)
+            told = (wrong, one.row, one.instance, one.at and one.at.isoformat())
             cells = {**one.values, **dict(zip(ASIDE, told, strict=True))}
             writer.writerow({name: inert(cell) for name, cell in cells.items()})

@@ -13,7 +13,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from dialogs import closures, dates, headers, moments, replies, settling, tables, walking
-from dialogs.faults import said
+from dialogs.faults import Said, said
 from dialogs.headers import Names
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.state import Dialog
@@ -47,7 +47,7 @@ class Held:
 
     submission: Submission
     dialog: Dialog
-    faults: tuple[str, ...] = field(default=())
+    faults: tuple[Said, ...] = field(default=())
 
 
 def read(path: Path, script: Script) -> list[Submission]:
@@ -221,7 +221,7 @@ def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
     """The answers as a conversation would have left them, and what is wrong with them."""
     script = library.script(dialog)
     library = replace(library, now=submission.at)
-    faults = [] if submission.instance else ["it has no instance id (instanceID, _uuid or KEY)"]
+    faults = [] if submission.instance else [said("no_instance", names=", ".join(INSTANCE[:3]))]
     answers: dict[str, str] = {}
     for key, cell in submission.values.items():
         if key.partition("#")[0] not in script.places:
@@ -229,7 +229,7 @@ def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
         question = script.question(key)
         value = _value(question, cell, submission.at)
         if value is None:
-            faults.append(f"{key}: '{cell}' is no answer to it")
+            faults.append(said("cell_no_answer", question=key, value=cell))
         elif not question.computed:
             answers[key] = value
     passed = tuple(name for name in script.places if name not in answers)  # nothing is preset
@@ -254,7 +254,7 @@ def _value(question: Question, cell: str, at: datetime | None) -> str | None:
     return cell
 
 
-def _broken(dialog: Dialog, library: Library) -> Iterator[str]:
+def _broken(dialog: Dialog, library: Library) -> Iterator[Said]:
     """Rules that the answers break, and answers that the form cannot do without."""
     script, here = library.script(dialog), walking.scope(dialog, library)
     refused = walking.disposition(dialog, script) == "refused"
@@ -266,9 +266,9 @@ def _broken(dialog: Dialog, library: Library) -> Iterator[str]:
         if fault == "required" and (question.type in ("select_multiple", "rank") or refused):
             fault = "required" if question.required and not refused else ""
         if fault == "required" and question.role != "language":
-            yield f"{question.name}: it has to be answered"
+            yield said("cell_missing", question=question.name)
         elif fault in ("constraint", "long"):
-            yield f"{question.name}: '{value}' breaks its rule"
+            yield said("cell_breaks_rule", question=question.name, value=value)
 
 
 def answers_of(held: Held, script: Script) -> Sequence[tuple[Question, str]]:

@@ -76,23 +76,23 @@ def test_submissions_come_in_once_and_keep_their_mode(engine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "problem"),
+    ("old", "new", "problem", "spanish"),
     [
-        ("12,7,4", "12,7,9", "n_hombres: '9' breaks its rule"),
-        ("12,7,4", "muchas,7,4", "n_personas: 'muchas' is no answer to it"),
-        ("grupal", "tumulto", "modalidad: 'tumulto' is no answer to it"),
-        (",31050,", ",,", "municipio: it has to be answered"),
-        (",uuid:1", ",", "it has no instance id"),
+        ("12,7,4", "12,7,9", "n_hombres: '9' breaks its rule", "«9» no cumple su regla"),
+        ("12,7,4", "muchas,7,4", "n_personas: 'muchas' is no answer to it", "no es una respuesta"),
+        ("grupal", "tumulto", "modalidad: 'tumulto' is no answer to it", "«tumulto» no es una"),
+        (",31050,", ",,", "municipio: it has to be answered", "municipio: hace falta"),
+        (",uuid:1", ",", "It has no instance id", "No tiene identificador"),
     ],
 )
 def test_a_bad_row_is_set_aside_with_its_reason_and_the_others_come_in(
-    engine, tmp_path, old, new, problem
+    engine, tmp_path, old, new, problem, spanish
 ):
     found = take(engine, tmp_path / "s.csv", HEADER + GOOD.replace(old, new, 1))
     assert found.taken == 1
-    assert problem in "; ".join(found.rejected[0].faults)
+    assert problem in " ".join(map(str, found.rejected[0].faults))
     importing.set_aside(found.rejected, tmp_path / "aside.csv")
-    assert problem in (tmp_path / "aside.csv").read_text(encoding="utf-8")
+    assert spanish in (tmp_path / "aside.csv").read_text(encoding="utf-8")
 
 
 def test_who_refused_leaves_no_answers(engine, tmp_path):
@@ -233,7 +233,7 @@ def test_a_mark_that_says_neither_is_set_aside(small, tmp_path):
     text = "instanceID,acepta,temas/agua\na,si,quizás\n"
     (tmp_path / "s.csv").write_text(text, encoding="utf-8")
     (held,) = small(tmp_path / "s.csv").rejected
-    assert held.faults == ("temas: 'quizás' is no answer to it",)
+    assert [fault.problem() for fault in held.faults] == ["temas: 'quizás' is no answer to it."]
 
 
 def test_labels_stand_for_names_in_headers_and_cells(engine, small, tmp_path):
@@ -322,7 +322,7 @@ def test_of_each_institution_one_answer_counts(engine, tmp_path):
         found = importing.take(db, read, submissions.read(tmp_path / "s.csv", read), NOW, Random(1))
         tracked = institutions.tracker(db, read)
     assert (found.taken, len(found.rejected)) == (1, 2)
-    assert "has answered already" in found.rejected[0].faults[0]
+    assert "has answered already" in str(found.rejected[0].faults[0])
     assert len([each for each in tracked if each.kind == "ayuntamiento"]) == 106
     assert [each.label for each in tracked if each.folio] == [
         read.tables["instituciones"][0]["nombre"]

@@ -124,7 +124,7 @@ def test_the_page_says_who_has_answered_and_who_is_missing(tmp_path):
             again = importing.take(db, read, given, site.parts.clock(), Random(2))
         assert (found.taken, found.repeated, again.taken, again.repeated) == (1, 0, 0, 1)
         for each in (*found.rejected, *again.rejected):
-            assert "this institution has answered already, since" in each.faults[0]
+            assert "this institution has answered already, since" in str(each.faults[0])
         assert len(found.rejected) == len(again.rejected) == 1
         dora = site.as_("organizer")
         assert "Quién ha contestado" in dora.reads("/cuestionarios/ayuntamientos/1")
