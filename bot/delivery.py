@@ -44,6 +44,8 @@ BUSY = 8  # letters on their way: with fewer, an answer does not wait for the br
 HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
 FRESH = outbox.LEASE / 3  # from there on others may take this process for dead, and look it up
 SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
+FURTHEST = 0.2  # seconds: a stall is no reason to let people wait for longer
+CALM, LESS = 4, 0.99  # the part of a lateness that is made up for at once, and how it is forgotten
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 STORE_AWAY = timedelta(minutes=1)  # until a file that could not be kept is brought once more
@@ -253,7 +255,6 @@ def _taking(notes: deque[Note], back: type[BaseException] = BaseException) -> It
 
 def _write_and_claim(post: Post, *, last: bool) -> Round:
     """One transaction: what became of the last letters, and the lease of the next."""
-    now = post.clock()
     ready: list[Ready] = []
     with post.turn:
         with (
@@ -261,6 +262,7 @@ def _write_and_claim(post: Post, *, last: bool) -> Round:
             _taking(post.settled, OperationalError) as settled,
             writing(post.engine, hurried=False) as db,  # before a call goes out, it is (hand_over)
         ):
+            now = post.clock()  # not before the waiting is over: slots are counted from it
             outbox.sent_many(db, taken)
             for settle in settled:
                 settle(db, now)
@@ -309,8 +311,12 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
 def _slots(db: Connection, post: Post, name: str, now: datetime, wanted: int) -> Slots:
     """The slots that may be taken on a channel with a rate, and whether others take some too."""
     post.paces.setdefault(name, Pace())
-    late = 0.0 if _others_send(post, name, now.timestamp()) else senders.JITTER
-    slots = senders.free(db, name, now, post.rates[name], wanted, late=late)
+    rate = post.rates[name]
+    if _others_send(post, name, now.timestamp()):
+        ahead = timedelta(seconds=post.ahead.get(name, 0.0))
+        slots = senders.free(db, name, now + ahead, rate, wanted)
+    else:
+        slots = senders.free(db, name, now, rate, wanted, late=senders.JITTER)
     if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
         post.shared[name] = now.timestamp() + SHARED
     return slots
@@ -389,6 +395,7 @@ async def _kept(post: Post, ready: Ready) -> Settle | None:
         if not (handed := await _handed_over(post, letter)):
             return lambda _db, _now: None  # somebody else has it by now
     if ready.moment:
+        _learn_from(post, ready)
         await _sleep_until(post, ready.moment)
         if _too_late(post, ready):
             return _back(letter)
@@ -404,6 +411,14 @@ async def _kept(post: Post, ready: Ready) -> Settle | None:
     if letter.invitation_id and post.flights and not post.flights.begun(letter.id):
         return _back(letter)
     return None
+
+
+def _learn_from(post: Post, ready: Ready) -> None:
+    """Take slots the further ahead, the later letters come to theirs: a busy machine would lease
+    each letter many times over, and let most of its slots go by."""
+    late, ahead = _seconds(post) - ready.moment, post.ahead.get(ready.letter.channel, 0.0)
+    ahead = ahead * LESS if late < senders.JITTER else min(ahead + late / CALM, FURTHEST)
+    post.ahead[ready.letter.channel] = ahead
 
 
 def _too_late(post: Post, ready: Ready) -> bool:

@@ -134,6 +134,7 @@ class Post:
     handing: list[tuple[int, asyncio.Future[datetime | None]]] = field(default_factory=list)
     mine: dict[str, float] = field(default_factory=dict)  # up to where this process took slots
     shared: dict[str, float] = field(default_factory=dict)  # until when others are likely to send
+    ahead: dict[str, float] = field(default_factory=dict)  # seconds from taking a slot to its use
     credit: dict[str, float] = field(default_factory=dict)  # part of a slot owed to broadcasts
     words: invitations.Words = field(default_factory=invitations.Words)
     spans: Spans = tracing.OFF

@@ -16,10 +16,11 @@ from sqlalchemy import func, select, update
 from bot import delivery, flights, outcomes
 from bot.channel import Broken, TryLater, Uncertain
 from bot.flights import Flights
-from bot.post import Bell, Pace, Post
+from bot.post import Bell, Pace, Post, Ready
 from dialogs.values import Message, Receipt
 from storage import invitations, outbox, receipts, schema, senders
 from storage.database import reading, writing
+from storage.outbox import Letter
 from tests.emulators import telegram as api
 from tests.emulators import twilio as rest
 from tests.forum_world import ASKED, DAY, Forums
@@ -88,6 +89,32 @@ def test_only_who_sends_alone_takes_up_slots_that_were_missed(there: Forums) -> 
     sends(one, later)
     sends(one, later + delivery.SHARED)
     assert sends(one, later + delivery.SHARED + missed) < 0
+
+
+def test_who_comes_late_to_its_slots_beside_others_takes_them_further_ahead(there: Forums) -> None:
+    """Else it would lease each letter many times over, and most slots would go by unused."""
+    now = there.now
+    post = replace(there.post, rates={"x": 100.0}, paces={}, ahead={}, clock=lambda: now)
+    letter = Letter(1, 1, "x", outbox.REPLY, "a", Message("hola"), 1, now)
+    took = timedelta(seconds=0.08)  # from the lease of a letter until it could go out
+
+    def late() -> bool:
+        """Whether the next letter comes too late to be sent."""
+        nonlocal now
+        post.shared["x"] = now.timestamp() + delivery.SHARED
+        with writing(there.engine) as db:
+            slots = delivery._slots(db, post, "x", now, 1)
+            delivery._take(db, post, "x", slots, 1, replied=False)
+        now += took
+        ready = Ready(letter, Message("hola"), moment=slots.first)
+        delivery._learn_from(post, ready)
+        return delivery._too_late(post, ready)
+
+    assert [late() for _ in range(10)].index(False) < 8
+    assert sum(late() for _ in range(100)) < 10
+    took = timedelta(seconds=0.02)
+    assert not any(late() for _ in range(300))
+    assert post.ahead["x"] < 0.01
 
 
 def test_a_fifth_is_kept_for_replies_while_people_write(small: Forums) -> None:
