@@ -20,6 +20,7 @@ from dialogs.faults import Said, said
 Line = tuple[int, Sequence[str]]  # a row's number as a spreadsheet counts it, and its cells
 UNPACKED = 100_000_000  # bytes of a spreadsheet that may lie in a file a thousandth as large
 MOST_CELLS = 20_000_000  # of a sheet, empty ones too: one cell at the end makes 17 thousand million
+DAYLESS = 1899  # the year of what is a time alone in a spreadsheet
 SHEETS = ("survey", "choices", "settings")
 BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes part of its cell
 RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins with an empty cell
@@ -194,6 +195,8 @@ def _cell(value: object) -> str:
             return "TRUE" if value else "FALSE"
         case float() if value.is_integer():
             return str(int(value))
+        case datetime() if value.year == DAYLESS:
+            return value.time().isoformat()
         case datetime():
             return value.date().isoformat() if value.time() == time() else value.isoformat()
         case date() | time():

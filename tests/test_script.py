@@ -497,6 +497,11 @@ def test_a_csv_and_its_tables_are_read_however_excel_saved_them(tmp_path, encodi
     assert read.tables["pueblos"][0]["sede"] == "Motul"
 
 
+def test_a_time_alone_in_a_spreadsheet_is_no_day_of_1899():
+    assert tables._cell(datetime(1899, 12, 31, 9, 30)) == "09:30:00"  # noqa: DTZ001  # as xlrd has it
+    assert tables._cell(datetime(2024, 5, 6)) == "2024-05-06"  # noqa: DTZ001
+
+
 def test_a_spreadsheet_of_another_program_is_refused_with_what_to_do(tmp_path):
     with ZipFile(tmp_path / "f.ods", "w") as made:
         made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
