@@ -198,7 +198,7 @@ def test_two_workers_keep_to_one_limit(
     at = sorted(call.arrived for call in telegram.called("sendMessage"))
     assert at[-1] - at[0] > 2, "120 at 50 a second; two that do not share take half as long"
     fullest = max(sum(moment <= one < moment + 1 for one in at) for moment in at)
-    assert fullest < 60, "50 a second and what was held up; two that do not share send 100"
+    assert fullest < 70, "50 a second and what was held up; two that do not share send 100"
 
 
 def test_machines_that_start_together_on_an_empty_database_make_it_once(pg: Any) -> None:
