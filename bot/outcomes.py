@@ -72,7 +72,7 @@ def told(db: Connection, receipt: Receipt) -> bool:
         return False
     if receipt.state != "failed":
         receipts.receipt(db, receipt)
-    elif letter.state not in ("delivered", "read", "failed", "queued"):
+    elif letter.state in ("sent", "held"):  # else it speaks of an attempt before this one
         reason = receipt.reason or "the provider gave up"
         unsent(db, letter, failure(receipt.code, reason), receipt.at)
     return True

@@ -372,6 +372,24 @@ def ledger(tmp_path_factory: pytest.TempPathFactory):
         yield there, sent
 
 
+@pytest.mark.parametrize("state", ["queued", "leased", "uncertain"])
+def test_a_failure_that_is_told_again_does_not_touch_the_next_attempt(
+    there: Forums, state: str
+) -> None:
+    """It would queue the letter once more while it is on its way, and invite somebody twice."""
+    there.guest("beto2", channel="whatsapp")
+    sent = there.invited(there.forum())
+    mine = schema.outbox.c.invitation_id == sent
+    with writing(there.engine) as db:
+        first = db.scalars(select(schema.outbox.c.provider_id).where(mine)).one()
+        told = Receipt("whatsapp", first, "failed", there.now, "63010", "not now")
+        outcomes.told(db, told)
+        assert db.scalars(select(schema.outbox.c.state).where(mine)).one() == "queued"
+        db.execute(update(schema.outbox).where(mine).values(state=state))
+        outcomes.told(db, told)
+        assert db.scalars(select(schema.outbox.c.state).where(mine)).one() == state
+
+
 def test_a_status_callback_may_come_before_its_message_is_known(there: Forums) -> None:
     there.guest("beto2", channel="whatsapp")
     early = Receipt("whatsapp", "SM" + "0" * 32, "delivered", there.now)
