@@ -150,7 +150,7 @@ async def _call(post: Post, ready: Ready) -> None:
 
 def _back(letter: Letter) -> Settle:
     """Into the queue again, as if it had not been leased."""
-    return lambda db, _now: outbox.unsent(db, letter.id)
+    return lambda db, _now: outbox.unsent(db, letter)
 
 
 @contextmanager
@@ -355,7 +355,7 @@ def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:
     template = post.words.template(db, letter)
     if template is None or letter.asked_at:
         reason = invitations.NO_TEMPLATE if letter.invitation_id else invitations.WINDOW
-        outbox.hold(db, letter.id, reason)
+        outbox.hold(db, letter, reason)
         return None
     return Ready(letter, Message(""), template)
 
@@ -477,7 +477,7 @@ def _noted(post: Post, ready: Ready, provider_id: str) -> None:
         post.taken.append((letter.id, provider_id, now))
         return
     asked = {"asked_at": now, "provider_id": provider_id, "sent_at": now}
-    post.settled.append(lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked))
+    post.settled.append(lambda db, _now: outbox.hold(db, letter, outbox.ASKED, **asked))
 
 
 def _unsent(post: Post, letter: Letter, error: SendError) -> Settle:
@@ -589,13 +589,13 @@ async def _looked_up(channel: Windowed, letter: Letter, message: Message | None)
     except SendError as error:
         reason = error.reason
         wait = LOOK_AGAIN if letter.invitation_id else outcomes.LOOK_AFTER  # a question is awaited
-        return lambda db, now: outbox.uncertain(db, letter.id, reason, now + wait)
+        return lambda db, now: outbox.uncertain(db, letter, reason, now + wait)
     if found and message is None:
         asked = {"asked_at": since, "provider_id": found, "sent_at": since}
-        return lambda db, _now: outbox.hold(db, letter.id, outbox.ASKED, **asked)
+        return lambda db, _now: outbox.hold(db, letter, outbox.ASKED, **asked)
     if found:
         return lambda db, now: outbox.sent(db, letter.id, found, now)
-    return lambda db, now: outbox.later(db, letter.id, now, "the provider does not have it")
+    return lambda db, now: outbox.later(db, letter, now, "the provider does not have it")
 
 
 def now() -> datetime:

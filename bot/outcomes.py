@@ -42,26 +42,26 @@ def unsent(db: Connection, letter: Letter, error: SendError, now: datetime) -> N
             _unclear(db, letter, error, now)
         case Moved(address=address):
             people.move(db, letter.person_id, address)
-            outbox.later(db, letter.id, now, "the chat moved")
+            outbox.later(db, letter, now, "the chat moved")
         case WindowClosed():  # by the provider's clock: the template asks, if there is one
             people.unheard(db, letter.person_id, letter.attempted_at, now - timing.FREE_WINDOW)
-            outbox.later(db, letter.id, now, error.reason, error.code)
+            outbox.later(db, letter, now, error.reason, error.code)
         case Gone():
             _gone(db, letter, error, now)
         case Broken():
             log.error("the sender is refused: check its credentials", channel=letter.channel)
-            outbox.later(db, letter.id, now + SENDER_BROKEN, error.reason, error.code)
+            outbox.later(db, letter, now + SENDER_BROKEN, error.reason, error.code)
             senders.pause(db, letter.channel, now + SENDER_BROKEN, error.reason)
         case Halt():
-            outbox.failed(db, letter.id, error.reason, error.code)
+            outbox.failed(db, letter, error.reason, error.code)
             _alert(db, letter, error)
             if letter.invitation_id:
                 invitations.pause(db, letter.invitation_id, now)
         case Misworded():
-            outbox.failed(db, letter.id, error.reason, error.code)
+            outbox.failed(db, letter, error.reason, error.code)
             _alert(db, letter, error)
         case Refused() | SendError():
-            outbox.failed(db, letter.id, error.reason, error.code)
+            outbox.failed(db, letter, error.reason, error.code)
 
 
 def told(db: Connection, receipt: Receipt) -> bool:
@@ -80,11 +80,11 @@ def told(db: Connection, receipt: Receipt) -> bool:
 
 def _try_later(db: Connection, letter: Letter, error: TryLater, now: datetime) -> None:
     if letter.attempts >= timing.MOST_ATTEMPTS:
-        outbox.failed(db, letter.id, f"given up: {error.reason}", error.code)
+        outbox.failed(db, letter, f"given up: {error.reason}", error.code)
         return
     wait = error.wait or timing.back_off(letter.attempts)
     due = now + (wait * 2 ** (letter.attempts - 1) if error.grows else wait)
-    outbox.later(db, letter.id, due, error.reason, error.code)
+    outbox.later(db, letter, due, error.reason, error.code)
     if error.everybody:
         senders.pause(db, letter.channel, due, error.reason)
 
@@ -93,15 +93,15 @@ def _unclear(db: Connection, letter: Letter, error: SendError, now: datetime) ->
     """A question is sent again, rather twice than never; an invitation is not. WhatsApp can be
     asked first."""
     if letter.channel == "whatsapp":
-        outbox.uncertain(db, letter.id, error.reason, now + LOOK_AFTER)
+        outbox.uncertain(db, letter, error.reason, now + LOOK_AFTER)
     elif letter.invitation_id or letter.attempts >= timing.MOST_ATTEMPTS:
-        outbox.uncertain(db, letter.id, error.reason)
+        outbox.uncertain(db, letter, error.reason)
     else:
-        outbox.later(db, letter.id, now + timing.back_off(letter.attempts), error.reason)
+        outbox.later(db, letter, now + timing.back_off(letter.attempts), error.reason)
 
 
 def _gone(db: Connection, letter: Letter, error: Gone, now: datetime) -> None:
-    outbox.failed(db, letter.id, error.reason, error.code)
+    outbox.failed(db, letter, error.reason, error.code)
     people.block(db, letter.person_id, now)
     lanes = (outbox.REPLY, outbox.BROADCAST)
     outbox.drop(db, letter.person_id, "the person cannot be reached", lanes=lanes)

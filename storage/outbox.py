@@ -302,9 +302,10 @@ def _leased(
     refused = wishes.refused(db, [row.id for row in rows if row.invitation_id])
     for row in rows:
         if row.invitation_id and (ending := _pointless(row, refused.get(row.id), now)):
-            _settle(db, row.id, state=ending[0], reason=ending[1])
+            _settle(db, row, state=ending[0], reason=ending[1])
         elif found := _opened(db, row):
-            letters.append(replace(found, attempts=row.attempts + 1, attempted_at=now))
+            attempts = row.attempts + 1
+            letters.append(replace(found, state="leased", attempts=attempts, attempted_at=now))
     if letters:
         ids = [each.id for each in letters]
         given = {"ids": ids, "until": now + LEASE, "now": now, "by": by}
@@ -340,7 +341,7 @@ def _opened(db: Connection, row: Row[Any]) -> Letter | None:
         return letter(db, row)
     except (LookupError, TypeError, ValueError, InvalidTag) as error:
         log.error("a letter cannot be read", id=row.id, error=type(error).__name__)
-        failed(db, row.id, UNREADABLE)
+        failed(db, row, UNREADABLE)
         return None
 
 
@@ -419,34 +420,38 @@ TAKEN = (  # in one statement: one for each would cost as much as sending
 )
 
 
-def failed(db: Connection, letter_id: int, reason: str, code: str = "") -> None:
+def failed(db: Connection, of: Letter | Row[Any], reason: str, code: str = "") -> None:
     """It will not go out, now or later."""
-    _settle(db, letter_id, state="failed", reason=reason, code=code or None)
+    _settle(db, of, state="failed", reason=reason, code=code or None)
 
 
-def uncertain(db: Connection, letter_id: int, reason: str, look_at: datetime | None = None) -> None:
+def uncertain(db: Connection, of: Letter, reason: str, look_at: datetime | None = None) -> None:
     """It may have gone out; `look_at` is when to ask the provider, if it can be asked."""
     due = {"due": look_at} if look_at else {}
-    _settle(db, letter_id, state="uncertain", reason=reason, **due)
+    _settle(db, of, state="uncertain", reason=reason, **due)
 
 
-def later(db: Connection, letter_id: int, due: datetime, reason: str, code: str = "") -> None:
+def later(db: Connection, of: Letter, due: datetime, reason: str, code: str = "") -> None:
     """Back into the queue, for this moment."""
-    _settle(db, letter_id, state="queued", due=due, reason=reason, code=code or None)
+    _settle(db, of, state="queued", due=due, reason=reason, code=code or None)
 
 
-def unsent(db: Connection, letter_id: int) -> None:
+def unsent(db: Connection, of: Letter) -> None:
     """Back into the queue as if it had not been leased: the sender was told to wait before."""
-    _settle(db, letter_id, **UNSENT)
+    _settle(db, of, **UNSENT)
 
 
-def _settle(db: Connection, letter_id: int, **values: Any) -> None:
-    db.execute(update(outbox).where(outbox.c.id == letter_id).values(leased_until=None, **values))
+def _settle(db: Connection, of: Letter | Row[Any], **values: Any) -> None:
+    """Unless it has gone on meanwhile: what is written late speaks of an attempt that is over,
+    and would send a second time what the next one has sent."""
+    mine = and_(outbox.c.id == of.id, outbox.c.attempts == of.attempts)
+    still = outbox.c.state.in_((of.state, "uncertain"))  # the latter if its sender seemed dead
+    db.execute(update(outbox).where(mine, still).values(leased_until=None, **values))
 
 
-def hold(db: Connection, letter_id: int, reason: str, **asked: Any) -> None:
+def hold(db: Connection, of: Letter, reason: str, **asked: Any) -> None:
     """Not until the person writes again: WhatsApp's window is closed."""
-    _settle(db, letter_id, state="held", reason=reason, **asked)
+    _settle(db, of, state="held", reason=reason, **asked)
 
 
 def release(db: Connection, person_id: int, now: datetime) -> None:
@@ -476,7 +481,8 @@ WAITING = (
 
 def skip(db: Connection, letter_id: int, reason: str) -> None:
     """An intended person who is not called after all."""
-    _settle(db, letter_id, state="skipped", reason=reason)
+    held = and_(outbox.c.id == letter_id, outbox.c.state == "held")
+    db.execute(update(outbox).where(held).values(state="skipped", reason=reason))
 
 
 def drop(

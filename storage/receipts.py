@@ -29,6 +29,7 @@ EARLY_KEPT = timedelta(days=1)
 SOON, SELDOM = timedelta(seconds=1), timedelta(minutes=10)  # between two looks at an early one
 LOOKED_AT = 500  # early ones at once
 RANK = {"queued": 0, "leased": 1, "uncertain": 2, "sent": 2, "delivered": 3, "read": 4}
+ARRIVED = ("delivered", "read")
 outbox, people, early = schema.outbox, schema.people, schema.early_receipts
 _known = and_(outbox.c.channel == early.c.channel, outbox.c.provider_id == early.c.provider_id)
 DUE = (
@@ -48,10 +49,14 @@ def told_of(db: Connection, channel: str, provider_id: str) -> Letter | None:
 
 
 def receipt(db: Connection, told: Receipt) -> None:
-    """It went further, in any order: a state never goes back."""
+    """It arrived, or was read, in any order: a state never goes back.
+
+    That it was "sent" is known from the provider's answer; told late, it may speak of an attempt
+    that failed since, and would end the next one before it is made.
+    """
     mine = and_(outbox.c.channel == told.channel, outbox.c.provider_id == told.provider_id)
     rank = case(RANK, value=outbox.c.state, else_=9)
-    if told.state in RANK:
+    if told.state in ARRIVED:
         further = update(outbox).where(mine, rank < RANK[told.state])
         db.execute(further.values(state=told.state, leased_until=None))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,6 +183,34 @@ def test_on_whatsapp_it_is_looked_up_first(there: Forums) -> None:
     there.wait_for(sent, 2, 2)
     assert there.world.told("beto2") == [ASKED]
     assert there.world.told("dora2") == [ASKED]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        lambda db, old, now: outbox.later(db, old, now, "the provider does not have it"),
+        lambda db, old, now: outbox.unsent(db, old),
+        lambda db, old, now: outbox.uncertain(db, old, "no answer", now),
+        lambda db, old, now: outbox.hold(db, old, "closed"),
+        lambda db, old, now: outbox.failed(db, old, "given up"),
+    ],
+)
+def test_what_is_written_late_of_one_attempt_does_not_touch_the_next(
+    there: Forums, late: Callable[[Any, Letter, datetime], None]
+) -> None:
+    """Two look the same letter up, and the slower one writes what it found when it went again."""
+    there.guest("beto2", channel="whatsapp")
+    there.world.twilio.fail(rest.dropped(taken=False), "CreateMessage")
+    sent = there.invited(there.forum())
+    with reading(there.engine) as db:
+        (old,) = receipts.doubtful(db, "whatsapp", there.now + outcomes.LOOK_AFTER, 9)
+    there.world.clock.advance(outcomes.LOOK_AFTER)
+    there.wait_for(sent, 1, 1)
+    with writing(there.engine) as db:
+        late(db, old, there.now)
+    there.settle()
+    assert there.status(sent) == {"intended": 1, "sent": 1}
+    assert there.world.told("beto2") == [ASKED]
 
 
 def test_a_dead_senders_invitations_are_uncertain_and_its_replies_go_again(there: Forums) -> None:
@@ -373,10 +402,11 @@ def ledger(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize("state", ["queued", "leased", "uncertain"])
-def test_a_failure_that_is_told_again_does_not_touch_the_next_attempt(
+def test_what_is_told_again_of_one_attempt_does_not_touch_the_next(
     there: Forums, state: str
 ) -> None:
-    """It would queue the letter once more while it is on its way, and invite somebody twice."""
+    """A failure would queue the letter once more while it is on its way, and invite somebody twice;
+    that it was sent would end it before it has gone out, and invite nobody."""
     there.guest("beto2", channel="whatsapp")
     sent = there.invited(there.forum())
     mine = schema.outbox.c.invitation_id == sent
@@ -386,8 +416,9 @@ def test_a_failure_that_is_told_again_does_not_touch_the_next_attempt(
         outcomes.told(db, told)
         assert db.scalars(select(schema.outbox.c.state).where(mine)).one() == "queued"
         db.execute(update(schema.outbox).where(mine).values(state=state))
-        outcomes.told(db, told)
-        assert db.scalars(select(schema.outbox.c.state).where(mine)).one() == state
+        for again in (told, replace(told, state="sent")):
+            outcomes.told(db, again)
+            assert db.scalars(select(schema.outbox.c.state).where(mine)).one() == state
 
 
 def test_a_status_callback_may_come_before_its_message_is_known(there: Forums) -> None:

@@ -147,23 +147,37 @@ def _invited(trial: Trial, db: Any) -> Iterator[str]:
 
 
 def _called(trial: Trial, person: Person, row: Any) -> Iterator[str]:
-    came = sum(TITLE in text for text in _texts(trial, person))
+    came = sum(TITLE in text for text in _reached(trial, person))
     if came > 1:
         yield f"{person.chat} was invited {came} times ({row and row.state}: {row and row.reason})"
+        yield f"{person.chat}: {_calls(trial, person)}"
     if row is None or row.state not in STATES:
         yield f"{person.chat} ended {row and row.state}"
     elif row.state in WENT and not came:
         yield f"{person.chat} is {row.state} and was not invited"
-    elif row.state in NOT_GONE and came and not _later(trial, person):
+    elif row.state in NOT_GONE and came:
         yield f"{person.chat} is {row.state} ({row.reason}) and was invited"
     elif row.state not in WENT and not row.reason:
         yield f"{person.chat} is {row.state} without a reason"
 
 
-def _later(trial: Trial, person: Person) -> bool:
-    """Whether its provider took the message and gave it up later."""
-    way = trial.mishaps[person.channel].lasting.get(person.chat)
-    return bool(getattr(way, "later", None))
+def _reached(trial: Trial, person: Person) -> list[str]:
+    """What came to the phone: not what WhatsApp took and gave up later."""
+    if person.channel == "telegram":
+        return _texts(trial, person)
+    history = trial.twilio.history(person.who)
+    return [seen.text for seen in history if seen.sender == "bot" and not seen.fails]
+
+
+def _calls(trial: Trial, person: Person) -> str:
+    """What was asked about a chat, and what was answered."""
+    emulator: Any = trial.telegram if person.channel == "telegram" else trial.twilio
+    began = time.time() - (time.monotonic() - trial.began)
+    return "; ".join(
+        f"{call.arrived - began:.1f} s {call.operation} {call.status} taken={call.taken}"
+        for call in list(emulator.calls)
+        if person.chat in (str(call.fields.get("chat_id")), call.fields.get("To"))
+    )
 
 
 def _voices(trial: Trial, db: Any) -> Iterator[str]:
