@@ -223,9 +223,7 @@ async def _play(trial: Trial, rng: Random) -> None:
         one.keeper or asyncio.create_task(one.keep(Random(rng.random()), 1.5))
         for one in trial.machines
     ]
-    for machine in trial.machines:
-        if machine.port:
-            await machine.ready()
+    await _up(trial)
     trial.began = time.monotonic()
     pump = asyncio.create_task(trial.crowd.pump())
     office = asyncio.create_task(_resume(trial))
@@ -244,12 +242,22 @@ async def _play(trial: Trial, rng: Random) -> None:
     await _settled(trial)
     while trial.crowd.line.late:
         await asyncio.sleep(0.1)
+    await _up(trial)
     for task in (pump, office, *supervisors):
         task.cancel()
     for machine in reversed(trial.machines):
         if machine.name != "database":
             trial.codes[machine.name] = await asyncio.to_thread(machine.stop)
     trial.note(f"stopped: {trial.codes}")
+
+
+async def _up(trial: Trial) -> None:
+    """Until everything runs, also what was killed a moment ago."""
+    while any(one.process is None or one.process.poll() is not None for one in trial.machines):
+        await asyncio.sleep(0.1)
+    for machine in trial.machines:
+        if machine.port:
+            await machine.ready()
 
 
 Act = tuple[float, str, Callable[[], Any]]
