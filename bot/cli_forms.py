@@ -93,7 +93,8 @@ def _report(file: Path, checked: Checked) -> dict[str, Any]:
 
 
 def _plain(fault: Fault) -> dict[str, Any]:
-    return {name: getattr(fault, name) for name in ("sheet", "row", "name", "problem", "cure")}
+    names = ("sheet", "row", "column", "name", "problem", "cure")
+    return {name: getattr(fault, name) for name in names}
 
 
 def _read(file: Path) -> Script:

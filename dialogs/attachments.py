@@ -43,18 +43,25 @@ def faults(folder: Path, script: Script) -> Iterator[Fault]:
     for sheet, row, name, audio, image in _cells(script):
         for file in dict.fromkeys(audio.values()):
             if wrong := _recording(folder, file):
-                yield Fault(sheet, row, name, wrong)
+                yield Fault(sheet, row, name, wrong, _column("audio", audio, file))
         for file in dict.fromkeys(image.values()):
             if wrong := _picture(folder, file):
-                yield Fault(sheet, row, name, wrong)
+                yield Fault(sheet, row, name, wrong, _column("image", image, file))
+
+
+def _column(media: str, named: Text, file: str) -> str:
+    language = next(code for code, name in named.items() if name == file)
+    return f"media::{media}::{language}"
 
 
 def warnings(script: Script) -> Iterator[Fault]:
     """What stands at an address: whether it is there, nobody looks."""
     for sheet, row, name, audio, image in _cells(script):
-        for file in dict.fromkeys((*audio.values(), *image.values())):
-            if file.startswith(AT_AN_ADDRESS):
-                yield Fault(sheet, row, name, said("at_address", file=file))
+        for media, files in (("audio", audio), ("image", image)):
+            for file in dict.fromkeys(files.values()):
+                if file.startswith(AT_AN_ADDRESS):
+                    what = said("at_address", file=file)
+                    yield Fault(sheet, row, name, what, _column(media, files, file))
 
 
 def _suffix(address: str) -> str:

@@ -21,6 +21,7 @@ BUTTON, LIST = 20, 24  # letters on a WhatsApp button (up to 3 choices), and in 
 MOST_LISTED = 10
 READABLE = 40  # letters that a Telegram button shows on a small screen
 BODIES = ((1024, "takes_buttons"), (1600, "takes_whatsapp"), (4096, "takes_telegram"))
+UNFRAMED = ("no_end", "no_beginning", "repeat_empty", "column_missing", "sheet_refused", "nothing")
 PEOPLE = 40  # simulated, for the reading time
 
 
@@ -38,24 +39,32 @@ class Checked:
 def check(path: Path, now: datetime = simulation.START) -> Checked:
     """Read a file and look at everything, as of a day. Raises OSError if it cannot be read."""
     reading = scripts.load(path)
-    if reading.script is None:
+    found = reading.sound
+    if found is None:
         return Checked(None, reading.faults, reading.warnings, unreadable=reading.unreadable)
-    found = reading.script
+    unframed = any(fault.said.kind in UNFRAMED for fault in reading.faults)
+    sound = None if unframed else reaching.sound(found, reading.faults)
     faults = [
-        *odk.faults(found, reading.book),
-        *reaching.faults(found, now),
+        *reading.faults,
+        *(odk.faults(found, reading.book, reading.faults) if sound else ()),
+        *(reaching.faults(sound, now) if sound else ()),
         *attachments.faults(path.parent, found),
     ]
-    walked = simulation.simulate(found, PEOPLE, 1, now) if not faults else None
+    walked = simulation.simulate(sound, PEOPLE, 1, now) if sound else None
     warnings = [
         *reading.warnings,
         *attachments.warnings(found),
-        *reaching.warnings(found, now),
+        *(reaching.warnings(sound, now) if sound else ()),
         *_translations(reading.book),
         *(warning for question in found.questions for warning in _lengths(question)),
-        *(_guide(found, walked) if walked else ()),
+        *(_guide(found, walked, faulty=bool(faults)) if walked else ()),
     ]
-    return Checked(found, _sorted(faults), _sorted(warnings), walked)
+    return Checked(
+        reading.script,
+        _sorted(faults, reading.book),
+        _sorted(warnings, reading.book),
+        None if faults else walked,
+    )
 
 
 def unopened(error: OSError) -> Checked:
@@ -65,9 +74,9 @@ def unopened(error: OSError) -> Checked:
     return Checked(None, (Fault("survey", 1, "", what),), unreadable=True)
 
 
-def _sorted(found: Sequence[Fault]) -> tuple[Fault, ...]:
+def _sorted(found: Sequence[Fault], book: Workbook) -> tuple[Fault, ...]:
     order = {"survey": 0, "choices": 1, "settings": 2}
-    unique = dict.fromkeys(found)
+    unique = dict.fromkeys(columns.placed(fault, book) for fault in found)
     return tuple(sorted(unique, key=lambda fault: (order.get(fault.sheet, 3), fault.row)))
 
 
@@ -107,7 +116,7 @@ def _missing(
         if not row.get(header):
             language = header.replace("::", ":").partition(":")[2].strip(": ")
             spoken = language or said("default_language")
-            what = said("untranslated", column=column, language=spoken, header=header)
+            what = said("untranslated", words=column, language=spoken, column=header)
             yield Fault(sheet, number, name, what)
 
 
@@ -132,7 +141,8 @@ def _lengths(question: Question) -> Iterator[Fault]:
 def _long_label(option: Option, words: str, limit: int, where: str) -> Fault:
     shown = said(where, most=limit)
     what = said("label_long", words=words, letters=len(words), limit=shown)
-    return Fault(option.sheet, option.row, option.name, what)
+    language = next(code for code, label in option.label.items() if label == words)
+    return Fault(option.sheet, option.row, option.name, what, f"label::{language}")
 
 
 def _long_message(question: Question) -> Iterator[Fault]:
@@ -155,11 +165,13 @@ def _longest(text: Text) -> str:
 # the guide
 
 
-def _guide(script: Script, walked: Result) -> Iterator[Fault]:
+def _guide(script: Script, walked: Result, *, faulty: bool) -> Iterator[Fault]:
     if walked.prompts > MOST_PROMPTS:
         prompts, minutes = f"{walked.prompts:g}", f"{walked.minutes:.0f}"
         what = said("many_prompts", prompts=prompts, minutes=minutes, most=MOST_PROMPTS)
         yield Fault("survey", 1, "", what)
+    if faulty:
+        return  # who is stuck, or comes nowhere, may well be for what is known to be wrong
     for name in walked.dead_ends:
         question = script.question(name)
         yield Fault("survey", question.row, name, said("stuck"))

@@ -114,16 +114,17 @@ def attached(
     return tuple(option for option in made if option.name)
 
 
-def table(reader: Reader, row: Row, file: str) -> Table | None:
+def table(reader: Reader, row: Row, file: str, column: str = "type") -> Table | None:
     """The rows of a file beside the questionnaire; what is wrong with it is noted."""
     key = datasets.stem(file)
     if key not in reader.tables:
         try:
             reader.tables[key] = datasets.read(reader.folder / Path(file).name)
         except FileNotFoundError:
-            reader.fault(row, row.cell("name"), said("file_missing", file=file))
+            what = said("file_missing", file=file, column=column)
+            reader.fault(row, row.cell("name"), what)
         except (OSError, csv.Error, TableError) as error:
-            what = said("file_unreadable", file=file, error=_reason(error))
+            what = said("file_unreadable", file=file, error=_reason(error), column=column)
             reader.fault(row, row.cell("name"), what)
     return reader.tables.get(key)
 
@@ -132,10 +133,10 @@ def _reason(error: Exception) -> Said | str:
     return error.said if isinstance(error, TableError) else str(error)
 
 
-def looked_up(reader: Reader, row: Row, name: str) -> None:
+def looked_up(reader: Reader, row: Row, name: str, column: str) -> None:
     """Bring in the table that an expression looks things up in, whatever its file's ending."""
     endings = (each for each in datasets.SUFFIXES if (reader.folder / f"{name}{each}").is_file())
-    table(reader, row, f"{name}{next(endings, '.csv')}")
+    table(reader, row, f"{name}{next(endings, '.csv')}", column)
 
 
 def listed_rows(options: Sequence[Option]) -> Table:

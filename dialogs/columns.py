@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from dialogs.faults import Fault
 from dialogs.tables import Sheet
 
 CODE = re.compile(r"\(([A-Za-z]{2,3})(?:[-_]\w+)?\)\s*$")
@@ -162,6 +163,22 @@ def _with_spanish(column: str, by: dict[str, str], default: str) -> Mapping[str,
     if column.startswith("media"):
         return {**by, "es": by[default]} if default in by and default != "yua" else by
     return {**by, "es": by.get(default) or next(iter(by.values()))}
+
+
+def placed(fault: Fault, book: Mapping[str, Sheet]) -> Fault:
+    """The fault, with its column by the header that the sheet has."""
+    column, sheet = fault.column or fault.said.column, book.get(fault.sheet)
+    return replace(fault, column=_written(column, sheet, fault.row) if sheet else column)
+
+
+def _written(column: str, sheet: Sheet, row: int) -> str:
+    """The header of a column ("label", or "label::yua"): of several, that of a filled cell."""
+    name, language = header(column)
+    same = [written for written in sheet.headers if header(written)[0] == name]
+    spoken = [written for written in same if language and header(written)[1] == language]
+    cells = dict(sheet.rows).get(row, {})
+    found = (*spoken, *(written for written in same if cells.get(written)), *same, column)
+    return column if column in sheet.headers else found[0]
 
 
 def languages(sheet: Sheet, default: str) -> tuple[str, ...]:

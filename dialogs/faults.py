@@ -27,6 +27,12 @@ class Said:
     def cure(self, language: str = "en") -> str:
         return _filled(" ".join(_texts(self.kind, language)[1:]), self, language)
 
+    @property
+    def column(self) -> str:
+        """Where on its row it stands: always the same, or as it was given; "" if in no one cell."""
+        always = _catalogue()[self.kind].get("column") or dict(self.given).get("column")
+        return str(always or "")
+
     def __str__(self) -> str:
         return f"{self.problem()} {self.cure()}".rstrip()
 
@@ -59,6 +65,8 @@ def _filled(words: str, by: Said, language: str) -> str:
     def fill(slot: re.Match[str]) -> str:
         value = given[slot[1] or slot[2]]
         text = value.problem(language) if isinstance(value, Said) else str(value)
+        if words[slot.end() : slot.end() + 1] == ".":
+            text = text.removesuffix(".")
         return text if slot[1] else f"${{{text}}}"
 
     return SLOT.sub(fill, words)
@@ -72,6 +80,7 @@ class Fault:
     row: int  # as a spreadsheet counts them: the header is row 1
     name: str
     said: Said
+    column: str = ""  # its header as written, or one of its plain names; "" for the whole row
 
     @property
     def problem(self) -> str:
@@ -82,5 +91,6 @@ class Fault:
         return self.said.cure()
 
     def __str__(self) -> str:
+        cell = f", column {self.column}" if self.column else ""
         named = f" ({self.name})" if self.name else ""
-        return f"{self.sheet}, row {self.row}{named}: {self.said}"
+        return f"{self.sheet}, row {self.row}{cell}{named}: {self.said}"

@@ -7,7 +7,7 @@ is asked again with rows and cells left out, until the fault goes away.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dialogs import columns, kinds, rows
@@ -21,6 +21,7 @@ MOST_ASKED = 120  # times for one form: a form of 500 questions takes a second e
 OURS = re.compile(r"max-length\s*=\s*\d+[\s,;]*", re.IGNORECASE)
 ROW = re.compile(r"\[row\s*:\s*(\d+|unknown)\]")
 SHEET = re.compile(r"\b(?:On the|sheet:) '(\w+)'")
+UNNAMED = ("no_name", "bad_name", "name_long", "same_name")  # faults of rows that are none to ODK
 SHEETS = ("survey", "choices", "settings", "external_choices", "entities", "osm")
 
 Cells = Mapping[str, str]
@@ -55,20 +56,38 @@ class Converter:
         return ""
 
 
-def faults(script: Script, book: Workbook) -> Iterator[Fault]:
-    """Everything that pyxform says against a form, with sheet, row and column."""
+def faults(script: Script, book: Workbook, known: Sequence[Fault] = ()) -> Iterator[Fault]:
+    """Everything that pyxform says against a form, with sheet, row and column.
+
+    Rows that are known to be at fault are left out.
+    """
     converter = Converter(script, {name: _plain(sheet) for name, sheet in book.items()})
     yield from _types(converter)
+    for fault in known:
+        _leave_out(fault, converter)
+    told_of = {(fault.sheet, fault.row) for fault in known}
     for _ in range(MOST_FAULTS):
         told = converter.complains(converter.book)
         if not told:
             return
         sheet, row = _place(told, converter)
+        if (sheet, row) in told_of:
+            return
         column = _column(told, sheet, row, converter)
         yield _fault(told, sheet, row, column, converter)
         if row < 2 or converter.left < 0:
             return
         converter.book[sheet] = _without(converter.book[sheet], sheet, row)
+
+
+def _leave_out(fault: Fault, converter: Converter) -> None:
+    if fault.sheet not in converter.book:
+        return
+    sheet = converter.book[fault.sheet]
+    nameless = fault.said.kind in UNNAMED
+    converter.book[fault.sheet] = (
+        _changed(sheet, fault.row, {}) if nameless else _without(sheet, fault.sheet, fault.row)
+    )
 
 
 def _types(converter: Converter) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
@@ -29,6 +29,33 @@ def faults(script: Script, now: datetime = NOW) -> list[Fault]:
         return [*_unreached(ways.ground(script, now)), *_no_choices(script)]
     except LogicError:
         return []
+
+
+def sound(script: Script, known: Sequence[Fault]) -> Script:
+    """The script with plain questions where they, or what they look at, are known to be at fault:
+    of those nothing can be claimed."""
+    doubtful = _doubtful(script, known) if known else frozenset()
+    asked = (_plain(each) if each.name in doubtful else each for each in script.questions)
+    return replace(script, questions=tuple(asked))
+
+
+def _doubtful(script: Script, known: Sequence[Fault]) -> frozenset[str]:
+    """The questions at fault, those that look at what is not there, and all that look at those."""
+    rows_at_fault = {fault.row for fault in known if fault.sheet == "survey"}
+    lists_at_fault = any(fault.said.kind == "column_missing" for fault in known)
+    first = {
+        question.name
+        for question in script.questions
+        if question.row in rows_at_fault
+        or (lists_at_fault and question.options)
+        or not {name for test in rows.logic_of(question) for name in test.names}
+        <= script.places.keys()
+    }
+    return frozenset(first.union(*(script.dependents.get(name, ()) for name in first)))
+
+
+def _plain(question: Question) -> Question:
+    return Question(question.row, "text", question.name, question.label, repeat=question.repeat)
 
 
 def _unreached(ground: Ground) -> Iterator[Fault]:
@@ -65,8 +92,9 @@ def _never(question: Question, ground: Ground) -> Iterator[Option]:
 def _no_choices(script: Script) -> Iterator[Fault]:
     """Expressions that wait for a choice which its list does not have."""
     for question in script.questions:
-        waited = (use for test in rows.logic_of(question) for use in wishes.uses(test))
-        for use in dict.fromkeys(use for use in waited if use.waits):
+        tests = [(column, wishes.uses(test)) for column, test in rows.tests(question)]
+        waited = {use: column for column, uses in reversed(tests) for use in uses if use.waits}
+        for use, column in waited.items():
             if use.name not in script.places or not isinstance(use.value, str):
                 continue
             asked = script.question(use.name)
@@ -74,7 +102,7 @@ def _no_choices(script: Script) -> Iterator[Fault]:
                 continue
             names = {option.name for option in asked.options}
             for value in sorted(set(use.value.split()) - names) if use.value not in names else ():
-                what = said("waits_for_nothing", value=value, asked=use.name)
+                what = said("waits_for_nothing", value=value, asked=use.name, column=column)
                 yield Fault("survey", question.row, question.name, what)
 
 

@@ -143,7 +143,7 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         reader.fault(row, row.cell("name"), what)
         return ()
     for table in sorted(found.tables - reader.tables.keys()):
-        choices.looked_up(reader, row, table)
+        choices.looked_up(reader, row, table, column)
     return (found,)
 
 
@@ -295,18 +295,33 @@ def _check_locked(reader: Reader, row: Row, locked_if: Expression | None) -> Non
 
 
 def logic_of(question: Question) -> Iterator[Expression]:
-    default = question.default if isinstance(question.default, Expression) else None
-    single = (question.constraint, question.choice_filter, question.calculation)
-    for test in (*question.relevant, *single, question.required_if, default):
-        if test is not None:
-            yield test
+    return (test for _, test in tests(question))
+
+
+def tests(question: Question) -> Iterator[tuple[str, Expression]]:
+    """Its expressions, each with the column that it stands in."""
+    yield from (("relevant", test) for test in question.relevant)
+    for column in ("constraint", "choice_filter", "calculation", "required_if", "default"):
+        if isinstance(test := getattr(question, column), Expression):
+            yield column.removesuffix("_if"), test
 
 
 def texts(question: Question) -> Iterator[str]:
     """Everything a question may say, in any language."""
-    said = (question.label, question.hint, question.guidance, question.constraint_message)
-    for text in (*said, question.required_message, *(option.label for option in question.options)):
+    own = (text for _, text in worded(question))
+    for text in chain(own, (option.label for option in question.options)):
         yield from text.values()
+
+
+def worded(question: Question) -> tuple[tuple[str, Text], ...]:
+    """What it says besides its choices, each with the column that it stands in."""
+    return (
+        ("label", question.label),
+        ("hint", question.hint),
+        ("guidance_hint", question.guidance),
+        ("constraint_message", question.constraint_message),
+        ("required_message", question.required_message),
+    )
 
 
 def names(question: Question) -> Iterator[str]:

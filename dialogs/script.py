@@ -35,7 +35,7 @@ from dialogs.questions import (
     ScriptError,
 )
 from dialogs.tables import Sheet, Workbook
-from dialogs.values import LANGUAGES, in_language
+from dialogs.values import LANGUAGES, Text, in_language
 
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
@@ -56,6 +56,7 @@ class Reading:
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
     book: Workbook = field(default_factory=dict)
+    sound: Script | None = None  # the script without what is at fault
     unreadable: bool = False  # whatever the file is, it is no table
 
 
@@ -108,8 +109,10 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         settles=bool(repeats) or rows.settles(questions),
         bilingual=any(question.role == "language" for question in questions),
     )
-    faults = tuple(sorted(dict.fromkeys(reader.faults), key=lambda fault: (fault.sheet, fault.row)))
-    return Reading(None if faults else script, faults, tuple(reader.warnings), book)
+    found = (columns.placed(fault, book) for fault in reader.faults)
+    faults = tuple(sorted(dict.fromkeys(found), key=lambda fault: (fault.sheet, fault.row)))
+    warnings = tuple(columns.placed(warning, book) for warning in reader.warnings)
+    return Reading(None if faults else script, faults, warnings, book, script)
 
 
 def _settings(book: Workbook) -> Row:
@@ -148,12 +151,12 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
             reader.faults.append(Fault(name, book[name].rows[0][0], "", what))
     for name in book.keys() & {"survey", "choices"}:
         for header in book[name].repeated:
-            reader.faults.append(Fault(name, 1, header, said("column_twice", column=header)))
+            reader.faults.append(Fault(name, 1, "", said("column_twice", column=header)))
         _check_same(reader, name, book[name])
         _check_cells(reader, name, book[name])
     _check_choices(reader, book)
     for header in columns.unknown(book["survey"]):
-        reader.warnings.append(Fault("survey", 1, header, said("column_unknown", column=header)))
+        reader.warnings.append(Fault("survey", 1, "", said("column_unknown", column=header)))
 
 
 def _check_choices(reader: Reader, book: Workbook) -> None:
@@ -250,17 +253,27 @@ def _repeats(row: Row) -> bool:
 
 def _check_texts(reader: Reader, made: Sequence[Question]) -> None:
     for question in made:
-        own = rows.texts(replace(question, options=()))
-        _check_named(reader, "survey", question.row, question.name, own)
+        place = ("survey", question.row, question.name)
+        _check_named(reader, place, rows.worded(question))
         for option in question.options:
-            _check_named(reader, option.sheet, option.row, option.name, option.label.values())
+            place = (option.sheet, option.row, option.name)
+            _check_named(reader, place, [("label", option.label)])
 
 
-def _check_named(reader: Reader, sheet: str, row: int, name: str, texts: Iterable[str]) -> None:
-    named = {name for text in texts if "${" in text for name in REFERENCE.findall(text)}
-    for missing in sorted(named - reader.known - FACTS):
+def _check_named(
+    reader: Reader, place: tuple[str, int, str], texts: Iterable[tuple[str, Text]]
+) -> None:
+    named = {
+        name: f"{column}::{language}"
+        for column, text in texts
+        for language, words in text.items()
+        if "${" in words
+        for name in REFERENCE.findall(words)
+    }
+    for missing in sorted(named.keys() - reader.known - FACTS):
         kind = "names_several" if missing in reader.shared else "names_nothing"
-        reader.faults.append(Fault(sheet, row, name, said(kind, answer=f"${{{missing}}}")))
+        what = said(kind, answer=f"${{{missing}}}")
+        reader.faults.append(Fault(*place, what, named[missing]))
 
 
 def _check_circles(reader: Reader, made: Sequence[Question]) -> None:
@@ -280,8 +293,10 @@ def _check_circles(reader: Reader, made: Sequence[Question]) -> None:
     except CycleError as error:
         circle = error.args[1]
         what = said("circle", way=" → ".join(reversed(circle)))
-        row = outside[circle[0]].row
-        reader.faults.append(Fault("survey", row, circle[0], what))
+        first = outside[circle[0]]
+        asked = any(circle[-2] in test.names for test in first.relevant)
+        column = "relevant" if asked else "calculation"
+        reader.faults.append(Fault("survey", first.row, first.name, what, column))
 
 
 def _externals(reader: Reader, survey: Sequence[Row]) -> None:

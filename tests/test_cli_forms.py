@@ -40,7 +40,7 @@ def test_check_prints_every_fault_and_exits_1(run, files):
     assert found.exit_code == 1
     assert (bad["ok"], good["ok"]) == (False, True)
     assert [(fault["row"], fault["name"]) for fault in bad["faults"]] == [(2, "a"), (3, "b")]
-    assert set(bad["faults"][0]) == {"sheet", "row", "name", "problem", "cure"}
+    assert set(bad["faults"][0]) == {"sheet", "row", "column", "name", "problem", "cure"}
     assert run("form", "check", files / "good.md").exit_code == 0
     assert run("form", "check", files / "none.md").exit_code == 2
 

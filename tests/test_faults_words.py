@@ -24,7 +24,7 @@ def test_every_kind_is_said_alike_in_both_languages_and_is_used():
     paths = [path for folder in folders for path in folder.glob("*.py")]
     sources = "".join(path.read_text(encoding="utf-8") for path in paths)
     for kind, texts in KINDS.items():
-        assert set(texts) == {"en", "es"}, kind
+        assert set(texts) - {"column"} == {"en", "es"}, kind
         assert slots(texts["en"]) == slots(texts["es"]), kind
         assert f'"{kind}"' in sources, kind
     said = set(re.findall(r'\b(?:said|SegmentError|PlanError)\(\s*"(\w+)"', sources))

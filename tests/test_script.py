@@ -88,37 +88,58 @@ def test_what_a_chat_cannot_carry_is_refused_with_its_row_and_a_cure(tmp_path, t
 
 
 FAULTS = [
-    ("text | uno | ¿?\n| | text | uno | ¿?", "row 3 (uno): Another question has this name."),
-    ("text | | ¿?", "row 2: The question has no name."),
+    (
+        "text | uno | ¿?\n| | text | uno | ¿?",
+        "row 3, column name (uno): Another question has this name.",
+    ),
+    ("text | | ¿?", "row 2, column name: The question has no name."),
     (
         "begin_group | g |\n| | text | uno | ¿?\n| | text | UNO | ¿?\n| | end_group | |",
-        "row 4 (UNO): Another question has this name.",
+        "row 4, column name (UNO): Another question has this name.",
     ),
     (
         "text | uno | ¿?\n| | begin_group | g |\n| | text | uno | ${uno}\n| | end_group | |",
-        "row 4 (g-uno): ${uno} is the name of several questions. Rename",
+        "row 4, column label (g-uno): ${uno} is the name of several questions. Rename",
     ),
     (
         "begin_group | g |\n| | begin_repeat | r |\n| | text | a | ¿?\n| | end_repeat | |\n"
         "| | end_group | |\n| | begin_repeat | r |\n| | text | b | ¿?\n| | end_repeat | |",
-        "row 7 (r): Another question has this name.",
+        "row 7, column name (r): Another question has this name.",
     ),
-    ("text | 1a | ¿?", "row 2 (1a): The name cannot be used."),
+    ("text | 1a | ¿?", "row 2, column name (1a): The name cannot be used."),
     (f"text | {'a' * 101} | ¿?", "The name has 101 letters; 100 fit."),
-    ("text | uno |", "row 2 (uno): The question has no label."),
-    (" | uno | ¿?", "row 2 (uno): The row has no type."),
-    ("select_one no_hay | uno | ¿?", "row 2 (uno): The list 'no_hay' is not on the choices sheet."),
-    ("select_one_from_file x.csv | uno | ¿?", "row 2 (uno): The file 'x.csv' is not there."),
+    ("text | uno |", "row 2, column label (uno): The question has no label."),
+    (" | uno | ¿?", "row 2, column type (uno): The row has no type."),
+    (
+        "select_one no_hay | uno | ¿?",
+        "row 2, column type (uno): The list 'no_hay' is not on the choices sheet.",
+    ),
+    (
+        "select_one_from_file x.csv | uno | ¿?",
+        "row 2, column type (uno): The file 'x.csv' is not there.",
+    ),
     (
         "select_one_from_file x.geojson | uno | ¿?",
-        "row 2 (uno): The file 'x.geojson' is not there.",
+        "row 2, column type (uno): The file 'x.geojson' is not there.",
     ),
-    ("select_one_from_file x.txt | uno | ¿?", "row 2 (uno): The file 'x.txt' is no list"),
-    ("begin_group | g | \n| | text | uno | ¿?", "row 2 (g): This group never ends."),
-    ("text | uno | ¿?\n| | end_group | |", "row 3: This group ends without having begun."),
-    ("begin_repeat | r | \n| | text | uno | ¿?\n| | end_group | |", "row 4: This group ends"),
-    ("text | uno | Hola ${dos}", "row 2 (uno): It names ${dos}, and no question has that name."),
-    ("calculate | uno | ", "row 2 (uno): Nothing is calculated."),
+    (
+        "select_one_from_file x.txt | uno | ¿?",
+        "row 2, column type (uno): The file 'x.txt' is no list",
+    ),
+    ("begin_group | g | \n| | text | uno | ¿?", "row 2, column type (g): This group never ends."),
+    (
+        "text | uno | ¿?\n| | end_group | |",
+        "row 3, column type: This group ends without having begun.",
+    ),
+    (
+        "begin_repeat | r | \n| | text | uno | ¿?\n| | end_group | |",
+        "row 4, column type: This group ends",
+    ),
+    (
+        "text | uno | Hola ${dos}",
+        "row 2, column label (uno): It names ${dos}, and no question has that name.",
+    ),
+    ("calculate | uno | ", "row 2, column calculation (uno): Nothing is calculated."),
 ]
 
 
@@ -149,7 +170,7 @@ def test_a_cell_that_cannot_be_used_is_named(tmp_path, column, cell, problem):
     header = f"type | name | label | {column}"
     text = survey("text | uno | ¿?", f"text | dos | ¿? | {cell}", header=header)
     found = problems(tmp_path, text)
-    assert all(each.startswith("survey, row 3 (dos)") for each in found)
+    assert all(each.startswith(f"survey, row 3, column {column} (dos)") for each in found)
     assert any(problem in each for each in found), found
 
 
@@ -224,7 +245,7 @@ def test_two_columns_for_one_language_must_say_the_same(tmp_path):
     header = "type | name | label::Español (es) | label::Espanol (es)"
     assert problems(tmp_path, survey("text | a | ¿Sí? | ¿Sí?", header=header)) == []
     (fault,) = problems(tmp_path, survey("text | a | ¿Sí? | ¿No?", header=header))
-    assert "survey, row 2: The columns 'label::Español (es)' and 'label::Espanol (es)'" in fault
+    assert fault.startswith("survey, row 2, column label::Español (es): The columns")
 
 
 @pytest.mark.parametrize(
@@ -253,9 +274,40 @@ def test_what_only_a_phone_remembers_is_told_and_nothing_is_preset(tmp_path):
     assert [warning.row for warning in found.warnings] == [2]
 
 
-def test_every_fault_is_told_at_once(tmp_path):
-    text = survey("text | uno |", "video | dos | ¿?", "text | tres | ${cuatro}")
-    assert len(problems(tmp_path, text)) == 3
+def test_every_fault_is_told_at_once_whoever_finds_it(tmp_path):
+    text = survey(
+        "text | a | ¿? | k'áat | | |",
+        "video | b | ¿? | k'áat | | |",
+        "select_one l | c | ¿? | k'áat | | |",
+        "text | d | ¿? | k'áat | ${c} = 'x' and ${c} = 'y' | |",
+        "text | e | ¿? | ${nobody} | | |",
+        "image | f | ¿? | k'áat | | max-pixels=x |",
+        "text | g | ¿? | k'áat | | | none.ogg",
+        "text | h | ¿? | | 1 = = 2 | |",
+        "text | i | ¿? | k'áat | ${h} = '1' and ${b} = '2' | |",
+        f"note | j | {'Largo. ' * 60} | k'áat | | |",
+        header="type | name | label::Español (es) | label::Maya (yua) | relevant | parameters"
+        " | media::audio::Maya (yua)",
+    )
+    checked = checking.check(written(tmp_path, text + LIST.format("Y")))
+    assert [(each.row, each.name, each.column) for each in checked.faults] == [
+        (3, "b", "type"),
+        (5, "d", "relevant"),
+        (6, "e", "label::Maya (yua)"),
+        (7, "f", "parameters"),
+        (8, "g", "media::audio::Maya (yua)"),
+        (9, "h", "relevant"),
+    ]
+    assert [(each.row, each.column) for each in checked.warnings] == [
+        (9, "label::Maya (yua)"),
+        (11, "label::Español (es)"),
+    ]
+
+
+def test_where_a_group_has_no_end_the_rest_is_read_all_the_same(tmp_path):
+    text = survey("begin_repeat | r | R", "text | a | ¿?", "video | b | ¿?")
+    told = [(each.row, each.said.kind) for each in checking.check(written(tmp_path, text)).faults]
+    assert told == [(2, "no_end"), (4, "type_refused")]
 
 
 def test_circles_are_found(tmp_path):
@@ -297,7 +349,7 @@ def test_an_unknown_column_is_told_and_changes_nothing(tmp_path):
         written(tmp_path, survey("text | uno | ¿? | x", header="type | name | label | colour"))
     )
     assert found.faults == ()
-    assert [warning.name for warning in found.warnings] == ["colour"]
+    assert [warning.column for warning in found.warnings] == ["colour"]
 
 
 def test_a_form_without_spanish_is_said_in_its_own_language(tmp_path):

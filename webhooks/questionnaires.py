@@ -285,12 +285,14 @@ def check() -> Any:
     with writing(parts().engine) as db:
         note(db, "revisó un cuestionario", f"{path.name}: {len(checked.faults)} errores")
     script = checked.script
+    better = [each for each in checked.warnings if each.said.kind != "untranslated"]
     if script is None or checked.faults:
         shutil.rmtree(path.parent, ignore_errors=True)
-        return render_template("form_faults.html", faults=checked.faults, file=path.name), 422
+        return render_template(
+            "form_faults.html", faults=checked.faults, better=better, file=path.name
+        ), 422
     with reading(parts().engine) as db:
         drafts = translating.drafts(db, script.name, path)
-    better = [each for each in checked.warnings if each.said.kind != "untranslated"]
     return render_template(
         "form.html", version=None, draft=draft, file=path.name, trial=_trial(script),
         better=better, **{**_shown(script), "drafts": drafts},
