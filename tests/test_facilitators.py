@@ -61,7 +61,7 @@ def test_a_session_is_captured_for_others_with_consent_by_voice(phone):
     assert "¿Aceptan participar?" in phone.says("español")
     assert "graba aquí" in phone.says("1")
     phone.says(kind="voice", media=Media("si.ogg", "audio/ogg"))
-    for reply in ("una persona", "maya", "vecina", "Tekax", "Kancab", "La cancha"):
+    for reply in ("una persona", "maya", "Tekax", "Kancab", "La cancha"):
         phone.says(reply)
     for reply in ("agua", "No llega", "todos", "no", "radio", "Pozos", "visita"):
         phone.says(reply)
@@ -92,7 +92,7 @@ def test_a_recorded_consent_is_kept_as_long_as_it_proves_something(phone):
     for said in (f"facilitadora {phone.code}", "español", "1"):
         phone.says(said)
     phone.says(kind="voice", media=Media("si.ogg", "audio/ogg"))
-    for reply in ("una persona", "maya", "vecina", "Tekax", "Kancab"):
+    for reply in ("una persona", "maya", "Tekax", "Kancab"):
         phone.says(reply)
     phone.says(kind="voice", media=Media("cancha.ogg", "audio/ogg"))
     with database.writing(phone.desk.engine) as db:

@@ -25,13 +25,12 @@ NOW = datetime(2021, 8, 20, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
 HEADER = (
     "SubmissionDate,idioma,consiente,sesion_abierta-consentimiento_voz,sesion_abierta-modalidad,"
-    "sesion_abierta-asistencia-n_personas,sesion_abierta-asistencia-n_mujeres,"
-    "sesion_abierta-asistencia-n_hombres,sesion_abierta-municipio,sesion_abierta-informacion,"
+    "sesion_abierta-asistentes,sesion_abierta-municipio,sesion_abierta-informacion,"
     "sesion_abierta-propuesta,facilitador,meta-instanceID\n"
 )
 GOOD = (
-    "2021-08-14T10:00:00Z,es,si,si.m4a,grupal,12,7,4,31050,radio asamblea,Pozos,Ana,uuid:1\n"
-    "2021-08-14T11:00:00Z,es,si,si.m4a,individual,,,,31002,radio,Caminos,,uuid:2\n"
+    "2021-08-14T10:00:00Z,es,si,si.m4a,grupal,7 4 1,31050,radio asamblea,Pozos,Ana,uuid:1\n"
+    "2021-08-14T11:00:00Z,es,si,si.m4a,individual,,31002,radio,Caminos,,uuid:2\n"
 )
 
 
@@ -71,15 +70,14 @@ def test_submissions_come_in_once_and_keep_their_mode(engine, tmp_path):
     assert modes == ["facilitator", "import"]
     assert dates[0] == datetime(2021, 8, 14, 10, tzinfo=UTC)
     assert values["informacion"] == "radio asamblea"
-    assert values["n_no_resp"] == "1"
+    assert (values["n_no_resp"], values["n_personas"]) == ("1", "12")
     assert values["propuesta"] is None  # words are kept as words, hidden
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem", "spanish"),
     [
-        ("12,7,4", "12,7,9", "n_hombres: '9' breaks its rule", "«9» no cumple su regla"),
-        ("12,7,4", "muchas,7,4", "n_personas: 'muchas' is no answer to it", "no es una respuesta"),
+        ("7 4 1", "7 4", "asistentes: '7 4' breaks its rule", "«7 4» no cumple su regla"),
         ("grupal", "tumulto", "modalidad: 'tumulto' is no answer to it", "«tumulto» no es una"),
         (",31050,", ",,", "municipio: it has to be answered", "municipio: hace falta"),
         (",uuid:1", ",", "It has no instance id", "No tiene identificador"),
@@ -96,7 +94,7 @@ def test_a_bad_row_is_set_aside_with_its_reason_and_the_others_come_in(
 
 
 def test_who_refused_leaves_no_answers(engine, tmp_path):
-    text = HEADER + "2021-08-14,es,no,,,,,,,,,Ana,uuid:9\n"
+    text = HEADER + "2021-08-14,es,no,,,,,,,Ana,uuid:9\n"
     assert take(engine, tmp_path / "s.csv", text).taken == 1
     with database.reading(engine) as db:
         assert db.scalars(select(schema.responses.c.state)).all() == ["refused"]

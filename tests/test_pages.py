@@ -417,8 +417,21 @@ def test_a_questionnaire_brings_its_recordings(fresh):
     assert UPLOADS["forms.check"] > 3 * LARGEST_AUDIO
 
 
-def _upload(visitor, form, *more):
-    files = [(io.BytesIO(form.encode()), "idea.md"), *more]
+@pytest.mark.parametrize("name", ["años.csv", "an\u0303os.csv", "listas/años.csv"])
+def test_an_attached_file_keeps_its_name(fresh, name):
+    dora = fresh.as_("organizer")
+    form = GOOD_FORM.replace("| text |", "| select_one_from_file años.csv |")
+    checked = _upload(dora, form, (io.BytesIO(b"name,label\na,2020"), name), file="idea ñ.md")
+    draft = checked.text.partition('name="borrador" value="')[2].partition('"')[0]
+    fields = {"borrador": draft, "archivo": "../idea ñ.md"}
+    dora.sends("/cuestionarios", "/cuestionarios/publicar", **fields)
+    with reading(fresh.parts.engine) as db:
+        [question] = [each for each in forms.load(db, "idea", 1).questions if each.options]
+    assert question.options[0].label["es"] == "2020"
+
+
+def _upload(visitor, form, *more, file="idea.md"):
+    files = [(io.BytesIO(form.encode()), file), *more]
     return visitor.sends("/cuestionarios", "/cuestionarios/revisar", archivos=files)
 
 

@@ -92,10 +92,11 @@ def test_a_folio_without_an_answer_yet_is_told_so() -> None:
 
 def test_a_group_votes_on_its_problems_and_one_person_is_asked_less() -> None:
     chat = walked("comunidades")
-    chat.says("hola", "es", "sí", "sin grabación", "Un grupo", "12", "7", "4", "Español", "Muna")
+    chat.says("hola", "es", "sí", "sin grabación", "Un grupo")
+    assert "Escribe tres números" in chat.says("7 mujeres")
+    chat.says("7, 4, 1", "Español", "Muna")
     chat.says(
         "Centro",
-        "saltar",
         "sí",
         "La cancha",
         "agua",
@@ -108,11 +109,18 @@ def test_a_group_votes_on_its_problems_and_one_person_is_asked_less() -> None:
     assert chat.says("todos") == "¿Hay otro problema importante? Caben tres."
     assert "lo más importante es: Agua?" in chat.says("no")
     assert "Salud?" in chat.says("9")
-    assert "¿Cuál va primero" in chat.says("3")
+    assert "No pueden ser más que 12" in chat.says("13")
+    assert "¿Por dónde se enteran" in chat.says("3")
     assert {"votos#1": "9", "votos#2": "3", "localidad": "Centro"}.items() <= chat.kept.items()
+    chat.says("radio", "Pozos", "visita")
+    assert "Foto del rotafolio" in chat.labels[-1]
+    assert "Sin caras" in chat.says("foto del rotafolio, algo que no se preguntó")
+    assert "¿Qué no se preguntó" in chat.says("saltar")
     alone = walked("comunidades")
     alone.says("hola", "es", "sí", "sin grabación", "Una persona", "Español", "Muna")
-    assert "¿Qué funciona bien" in alone.says("saltar")  # no place of meeting, no authority
+    assert "¿Qué funciona bien" in alone.says("saltar")  # no authority is asked about
+    alone.says("La cancha", "agua", "No llega", "todos", "no", "radio", "Pozos", "visita")
+    assert alone.labels[-1][:2] == ["Algo que no se preguntó", "Nada más"]
 
 
 def test_an_institution_is_named_and_asked_fifteen_questions_at_most() -> None:

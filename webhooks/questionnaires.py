@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,6 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.datastructures import FileStorage
-from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from bot import plan, publishing
@@ -39,6 +39,8 @@ SHIPPED = {  # come along, and are published when their phase begins
     "especialistas": "Mesas con especialistas",
     "retroalimentacion": "Opinar sobre el borrador del Plan",
 }
+UNSAFE = re.compile(r'[<>:"|?*]')  # in a file's name, to one system or another
+LONGEST_FILE = 120  # letters of a file's name: most systems hold 255 bytes
 SHOWN = 8  # choices of a question, before "and so many more"
 
 
@@ -151,7 +153,7 @@ def try_out() -> str:
 
 def _tried(given: Any) -> Script:
     """The questionnaire that is tried: a draft, or a version that is published."""
-    draft, file = given.get("borrador", ""), secure_filename(given.get("archivo", ""))
+    draft, file = given.get("borrador", ""), _safe(given.get("archivo", ""))
     number = given.get("version", "")
     if draft.isalnum() and (path := _folder(draft) / file).is_file():
         return scripts.read(path)
@@ -314,7 +316,7 @@ def _shipped(name: str) -> list[FileStorage]:
 
 def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:
     """The files, in a folder of their own that is named for what they contain."""
-    contents = {secure_filename(str(file.filename)): file.read() for file in files}
+    contents = {_safe(str(file.filename)): file.read() for file in files}
     seen = hashlib.sha256()
     for name, content in sorted(contents.items()):
         seen.update(b"%s\0%d\0" % (name.encode(), len(content)))
@@ -324,7 +326,15 @@ def _kept(files: list[FileStorage], main: FileStorage) -> tuple[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    return draft, folder / secure_filename(str(main.filename))
+    return draft, folder / _safe(str(main.filename))
+
+
+def _safe(written: str) -> str:
+    """A file's name as the questionnaire may name it: accents and spaces stay, folders do not."""
+    name = unicodedata.normalize("NFC", written).replace("\\", "/").rpartition("/")[2]
+    seen = "".join(sign for sign in name if unicodedata.category(sign)[0] != "C")
+    stem, dot, ending = UNSAFE.sub("_", seen).strip(" .").rpartition(".")
+    return f"{stem[:LONGEST_FILE]}{dot}{ending[:LONGEST_FILE]}"
 
 
 def _folder(draft: str) -> Path:
@@ -336,7 +346,7 @@ def _folder(draft: str) -> Path:
 def publish() -> Response:
     """Make a version of what was uploaded and looked at."""
     given = request.form
-    draft, file = given.get("borrador", ""), secure_filename(given.get("archivo", ""))
+    draft, file = given.get("borrador", ""), _safe(given.get("archivo", ""))
     path = _folder(draft) / file
     if not draft.isalnum() or not path.is_file():
         flash("El archivo ya no está. Súbelo otra vez.", "fault")
