@@ -20,6 +20,7 @@ from storage.database import reading, writing
 from tests.forum_world import Forums
 from tests.world import PATIENCE, World
 
+SAMPLES = Path(__file__).with_name("samples")
 STOPS = """
 baja|BAJA.|stop|STOP!!!|stoooop|s.t.o.p.|alto|Alto por favor|salir|cancelar por favor|🛑
 ya no quiero mensajes|por favor dejen de escribirme ya|stop please|quítenme de la lista
@@ -109,6 +110,13 @@ def test_who_wants_no_more_messages_is_understood(text: str) -> None:
 @pytest.mark.parametrize("text", said(ANSWERS))
 def test_an_answer_is_not_taken_for_a_stop(text: str) -> None:
     assert stopping.asked(text) is None
+
+
+@pytest.mark.parametrize(("file", "meant"), [("stop.txt", "stop"), ("no_stop.txt", None)])
+def test_as_people_write_on_a_phone(file: str, meant: str | None) -> None:
+    texts = (SAMPLES / file).read_text(encoding="utf-8").splitlines()
+    assert len(texts) > 500
+    assert [text for text in texts if stopping.asked(text) != meant] == []
 
 
 @pytest.mark.parametrize("text", said(NO_FORUMS))
