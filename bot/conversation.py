@@ -46,6 +46,7 @@ from dialogs.state import (
     Speak,
     Stop,
     TakeBack,
+    Talk,
     Tell,
 )
 from dialogs.values import Inbound, Media, Message, Receipt
@@ -120,7 +121,7 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
     if not timing.may_write_freely(person.heard_at, inbound.at):
         outbox.release(db, person.id, inbound.at)
     if told is not None:
-        _tell(db, person, told, inbound)
+        _tell(db, replace(person, pace=pacing.led_on(person.pace)), told, inbound)
     else:
         step(db, desk, person, inbound)
     return "kept"
@@ -198,7 +199,19 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
             _capture(db, captures.owner(db, session, inbound.at, desk.rng), effect, inbound)
         else:
             _apply(db, person, effect, inbound)
+    if _led_on(person.talk, talk, effects):
+        person = replace(person, pace=pacing.led_on(person.pace))
     people.remember(db, person, talk, inbound.at)
+
+
+def _led_on(before: Talk, after: Talk, effects: Sequence[Effect]) -> bool:
+    """Whether a message led anywhere, rather than to the same question again."""
+    return any(not isinstance(effect, Say) for effect in effects) or _place(before) != _place(after)
+
+
+def _place(talk: Talk) -> tuple[object, ...]:
+    top = talk.top and replace(talk.top, misses=0)
+    return top, talk.language, talk.paused, talk.stopped
 
 
 def _capture(db: Connection, owner: Person, effect: Effect, inbound: Inbound) -> None:

@@ -1,4 +1,9 @@
-"""How quickly one person writes: two programs that talk to each other are left alone.
+"""How one person writes: two programs that talk to each other are left alone.
+
+They are known by their pace, by the same words again and again, and, at any pace and in any words,
+by answering nothing that was asked: each message that leads nowhere counts one, and one that leads
+on makes several good. Whoever answers a long questionnaire is far from it however quick they are;
+a program gets no further than the questionnaire is long.
 
 Pure, and kept in the person's row, so that it holds across processes and restarts.
 """
@@ -14,6 +19,9 @@ MINUTE = timedelta(minutes=1)
 MOST_IN_A_MINUTE = 60  # messages; nobody types one a second
 SAME = timedelta(minutes=5)
 MOST_ALIKE = 20  # times the same words within that time
+MOST_ASTRAY = 60  # messages that led nowhere
+LED_ON = 5  # of them made good by one that did: four that are not understood, and then an answer
+APART = timedelta(hours=1)  # of silence, and they are forgotten: who writes so seldom is no loop
 CALM = timedelta(minutes=5)  # of silence, and we listen again
 
 COMPACT = json.JSONEncoder(separators=(",", ":"))
@@ -30,21 +38,29 @@ class Pace:
     words: str = ""  # a keyed mark of what was said last
     alike_since: int = 0
     alike: int = 0
+    astray: int = 0  # messages that led nowhere, less what was made good
+    heard_at: int = 0  # the last message
     shut_at: int = 0  # the last message since we stopped answering; 0: we answer
 
 
 def heard(kept: str | None, words: str, at: datetime) -> tuple[str, Verdict]:
     """What to keep after this message, and whether to answer it."""
     now = int(at.timestamp())
-    pace = Pace(**json.loads(kept)) if kept else Pace()
+    pace = _read(kept)
     if pace.shut_at:
         if now - pace.shut_at < CALM.total_seconds():
             return _kept(replace(pace, shut_at=now)), "silent"
         pace = Pace()
     pace = _counted(pace, words, now)
-    if pace.number > MOST_IN_A_MINUTE or pace.alike > MOST_ALIKE:
+    if pace.number > MOST_IN_A_MINUTE or pace.alike > MOST_ALIKE or pace.astray > MOST_ASTRAY:
         return _kept(replace(pace, shut_at=now)), "tell"
     return _kept(pace), "go on"
+
+
+def led_on(kept: str | None) -> str:
+    """What to keep once a message turned out to be an answer, or to ask for something."""
+    pace = _read(kept)
+    return _kept(replace(pace, astray=max(0, pace.astray - 1 - LED_ON)))
 
 
 def _counted(pace: Pace, words: str, now: int) -> Pace:
@@ -52,7 +68,16 @@ def _counted(pace: Pace, words: str, now: int) -> Pace:
         pace = replace(pace, since=now, number=0)
     if words != pace.words or now - pace.alike_since >= SAME.total_seconds():
         pace = replace(pace, words=words, alike_since=now, alike=0)
-    return replace(pace, number=pace.number + 1, alike=pace.alike + 1)
+    astray = 0 if now - pace.heard_at >= APART.total_seconds() else pace.astray
+    return replace(
+        pace, number=pace.number + 1, alike=pace.alike + 1, astray=astray + 1, heard_at=now
+    )
+
+
+def _read(kept: str | None) -> Pace:
+    """Also what another version keeps, which may run beside this one."""
+    found = json.loads(kept or "{}")
+    return Pace(**{name: found[name] for name in Pace.__slots__ if name in found})
 
 
 def _kept(pace: Pace) -> str:

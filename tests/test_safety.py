@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -112,6 +113,20 @@ def test_two_programs_that_talk_to_each_other_are_told_once_and_left_alone(
     assert small_world.says("beto", "volver")
 
 
+def test_two_programs_with_ever_other_words_are_noticed_at_any_pace(small_world: World) -> None:
+    """The other one greets, thanks and asks, each time in other words, once in three minutes."""
+    small_world.answers_until("beto", "hola", "es", "si")
+    told = ""
+    for number in range(200):
+        small_world.clock.advance(timedelta(minutes=3))
+        said = small_world.says("beto", f"Agradecemos su preferencia, su turno es el {number:04}x")
+        told = said[0] if said else told
+        if not said:
+            break
+    assert "muy seguidos" in told
+    assert small_world.says("beto", "dejen de escribirme")
+
+
 def test_nobody_types_more_than_a_message_a_second() -> None:
     kept, verdicts = None, []
     for number in range(MOST_IN_A_MINUTE + 3):
@@ -123,12 +138,30 @@ def test_nobody_types_more_than_a_message_a_second() -> None:
     assert pacing.heard(kept, "hola", later)[1] == "go on"
 
 
+def test_who_answers_a_long_questionnaire_quickly_is_never_stopped() -> None:
+    kept = None
+    for number in range(3000):  # two seconds each, and of five four are not understood
+        at = START + timedelta(seconds=2 * number)
+        kept, verdict = pacing.heard(kept, str(number), at)
+        assert verdict == "go on"
+        kept = pacing.led_on(kept) if number % 5 == 0 else kept
+
+
+def test_who_chats_on_for_months_is_never_stopped() -> None:
+    kept = None
+    for number in range(500):
+        at = START + timedelta(hours=2 * number)
+        kept, verdict = pacing.heard(kept, str(number), at)
+        assert verdict == "go on"
+
+
 def test_who_writes_at_leisure_is_never_stopped() -> None:
     kept = None
     for number in range(500):
         at = START + timedelta(seconds=20 * number)
         kept, verdict = pacing.heard(kept, "si" if number % 3 else "no", at)
         assert verdict == "go on"
+        kept = pacing.led_on(kept)
 
 
 # what a browser is told
@@ -173,6 +206,11 @@ def test_a_call_that_is_too_large_is_refused_unread(small_world: World) -> None:
     signed = {"X-Twilio-Signature": "x"}
     reply = client.post("/hooks/whatsapp", data={"Body": "x" * LARGEST_CALL}, headers=signed)
     assert reply.status_code in (403, 413)
+    update = json.dumps(small_world.update("ana", "x" * LARGEST_CALL)).encode()
+    chunked = {"headers": {**HOOK, "Transfer-Encoding": "chunked"},
+               "environ_overrides": {"wsgi.input_terminated": True}}  # fmt: skip
+    for path in ("/hooks/telegram", "/hooks/whatsapp"):
+        assert client.post(path, data=update, **chunked).status_code == 413
     assert small_world.count(schema.inbox) == 0
 
 

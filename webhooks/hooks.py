@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import structlog
 from flask import Blueprint, Response, abort, current_app, request
 
@@ -14,6 +16,14 @@ log = structlog.get_logger()
 blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@blueprint.before_request
+def whole() -> None:
+    """Refuse what is over the limit also where no length is named: of such a body only the part up
+    to the limit is read, and that part would be taken for the call."""
+    if len(request.get_data()) >= (request.max_content_length or sys.maxsize):
+        abort(413)
 
 
 @blueprint.post("/telegram")
