@@ -94,9 +94,11 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
 
 def test_every_route_that_needs_no_sign_in_is_described(there: There) -> None:
     """And nothing that is not there."""
+    app = there.siege.app
     routes = {
         f"{method} {VARIABLE.sub('{', rule.rule).replace('>', '}')}"
-        for rule in there.siege.app.url_map.iter_rules()
+        for part in (app, app.extensions["calls"])
+        for rule in part.url_map.iter_rules()
         for method in (rule.methods or set()) & {"GET", "POST"}
         if rule.endpoint != "static"
         and (rule.endpoint.partition(".")[0] not in FOR_ORGANIZERS or rule.rule == "/entrar")

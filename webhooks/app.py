@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import (
     Flask,
@@ -36,6 +37,9 @@ from bot.wiring import Parts
 from storage import notices
 from storage.database import reading
 from webhooks import chat, forums, health, hooks, own_data, pages, published
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 PATIENCE = 30.0  # seconds for what is on its way, once the server is gone
@@ -65,33 +69,54 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     _end_with_the_parent()
     settings = settings or settings_module.read()
     parts = parts or wiring.build(settings)
-    app = Flask(__name__)
-    app.json = Json(app)
+    app = _application(__name__, parts)
     app.config.update(
-        MAX_CONTENT_LENGTH=LARGEST_CALL,
         SECRET_KEY=secret(settings),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
     )
-    app.extensions["parts"] = parts
-    app.register_blueprint(hooks.blueprint)
     app.register_blueprint(own_data.blueprint)  # each link is proof enough, without a session
     app.register_blueprint(health.blueprint)
     app.register_blueprint(forums.blueprint)
     app.register_blueprint(published.blueprint)
     if settings.chat:
         app.register_blueprint(chat.blueprint)
-    pages.install(app, exempt=(hooks.blueprint, own_data.blueprint, chat.blueprint))
+    pages.install(app, exempt=(own_data.blueprint, chat.blueprint))
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
-    _follow_words(app, parts)
     app.after_request(_secure)
-    app.register_error_handler(OperationalError, _away)
+    _take_calls(app, parts)
     if os.environ.get("CONSULTA_WORKER") == "1":
         deliver(app, parts)
     return app
+
+
+def _application(name: str, parts: Parts) -> Flask:
+    """What pages and calls have in common."""
+    app = Flask(name)
+    app.json = Json(app)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_CALL
+    app.extensions["parts"] = parts
+    app.register_error_handler(OperationalError, _away)
+    _follow_words(app, parts)
+    return app
+
+
+def _take_calls(app: Flask, parts: Parts) -> None:
+    """The providers' calls go to an application of their own: the session and what else is done
+    around a page would cost a call a tenth more."""
+    calls = _application(hooks.__name__, parts)
+    calls.register_blueprint(hooks.blueprint)
+    app.extensions["calls"] = calls
+    pages_alone = app.wsgi_app
+
+    def parted(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        called = environ["PATH_INFO"].startswith(f"{hooks.blueprint.url_prefix}/")
+        return (calls if called else pages_alone)(environ, start)
+
+    app.wsgi_app = parted  # type: ignore[method-assign, assignment]
 
 
 def _follow_words(app: Flask, parts: Parts) -> None:

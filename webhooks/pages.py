@@ -20,7 +20,6 @@ from webhooks import (
     entrances,
     forum_acts,
     forum_pages,
-    hooks,
     messages,
     participation,
     plan,
@@ -112,7 +111,7 @@ def _allow_uploads() -> None:
 
 def _refuse(error: HTTPException) -> ResponseReturnValue:
     """A page that says what to do; what programs call gets the bare status."""
-    if request.blueprint in (hooks.blueprint.name, "chat") or request.path.startswith("/hooks"):
+    if request.blueprint == "chat":
         return error
     title, cure = REFUSALS[error.code or 404]
     return render_template("refusal.html", title=title, cure=cure), error.code or 404
