@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 
 from storage import schema
+from storage.prepared import plainly
 from storage.vault import Vault
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -86,7 +87,7 @@ def _make_safe(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        plainly(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def vault_of(db: Connection) -> Vault:
@@ -107,7 +108,7 @@ def writing(engine: Engine, *, hurried: bool = True) -> Iterator[Connection]:
     turn = engine.get_execution_options()["turn"] if engine.dialect.name == "sqlite" else None
     with turn or nullcontext(), engine.begin() as db:
         if turn is None and not hurried:
-            db.exec_driver_sql(UNHURRIED)
+            plainly(db, UNHURRIED)
         yield db
 
 
@@ -117,13 +118,13 @@ def apart(db: Connection) -> Iterator[None]:
 
     SQLAlchemy's own is compiled each time.
     """
-    db.exec_driver_sql("SAVEPOINT apart")
+    plainly(db, "SAVEPOINT apart")
     try:
         yield
     except BaseException:
-        db.exec_driver_sql("ROLLBACK TO SAVEPOINT apart")
+        plainly(db, "ROLLBACK TO SAVEPOINT apart")
         raise
-    db.exec_driver_sql("RELEASE SAVEPOINT apart")
+    plainly(db, "RELEASE SAVEPOINT apart")
 
 
 def wipe(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs.state import Dialog, Talk
@@ -41,7 +41,9 @@ class Person:
 # Statements of the hot path are built once: building one costs as much as running it.
 _box = schema.outbox
 _called = exists().where(_box.c.person_id == people.c.id, _box.c.invitation_id.is_not(None))
-KNOWN = select(people, _called.label("called")).where(
+_read = ("id", "pseudonym", "channel", "address", "language", "talk", "hidden_talk", "heard_at")
+_columns = (people.c[name] for name in (*_read, "pace", "erased_at"))
+KNOWN = select(*_columns, _called.label("called")).where(
     people.c.channel == bindparam("of_channel"), people.c.identity == bindparam("sealed")
 )
 LOCKED = Prepared(KNOWN.with_for_update(of=people, key_share=True))
@@ -106,7 +108,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
         assert found is not None
     if found.erased_at:  # writes again by their own word: a newcomer
         db.execute(update(people).where(people.c.id == found.id).values(erased_at=None))
-    person = replace(_person(db, found), called=found.called)
+    person = _person(db, found, called=found.called)
     if person.address != inbound.address:
         _move(db, person.id, inbound.address)
         person = replace(person, address=inbound.address)
@@ -150,7 +152,7 @@ def _known(db: Connection, channel: str, identity: str) -> Any:
     return None
 
 
-def _person(db: Connection, row: Row[Any]) -> Person:
+def _person(db: Connection, row: Any, *, called: bool = True) -> Person:
     return Person(
         id=row.id,
         pseudonym=row.pseudonym,
@@ -160,6 +162,7 @@ def _person(db: Connection, row: Row[Any]) -> Person:
         talk=talks.read(db, row),
         heard_at=row.heard_at,
         pace=row.pace,
+        called=called,
     )
 
 

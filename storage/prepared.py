@@ -51,20 +51,28 @@ class Prepared:
         )
 
     def _run(self, db: Connection, made: _Compiled, values: Any) -> list[Any]:
-        connection = db.connection
-        cursor = connection.cursor()
-        try:
-            cursor.execute(made.words, values)
-            if made.row is None:
-                return []
-            if made.found is None:
-                made.found = _processors(self._statement, db.dialect, cursor.description or ())
-            return [_row(made.row, made.found, row) for row in cursor.fetchall()]
-        except db.dialect.loaded_dbapi.Error as error:
-            lost = db.dialect.is_disconnect(error, connection.dbapi_connection, cursor)
-            raise _explained(db, made.words, error, lost=lost) from error
-        finally:
-            cursor.close()
+        cursor, rows = _executed(db, made.words, values)
+        if made.row is None:
+            return []
+        if made.found is None:
+            made.found = _processors(self._statement, db.dialect, cursor.description or ())
+        return [_row(made.row, made.found, row) for row in rows]
+
+
+def plainly(db: Connection, words: str) -> None:
+    """Run what has no parameters and returns nothing."""
+    _executed(db, words, ())
+
+
+def _executed(db: Connection, words: str, values: Any) -> tuple[Any, Sequence[Sequence[Any]]]:
+    """The database's own cursor, and all rows."""
+    connection: Any = db.connection.dbapi_connection
+    try:
+        cursor = connection.execute(words, values)
+        return cursor, cursor.fetchall() if cursor.description else ()
+    except db.dialect.loaded_dbapi.Error as error:
+        lost = db.dialect.is_disconnect(error, connection, None)
+        raise _explained(db, words, error, lost=lost) from error
 
 
 def _row(

@@ -97,3 +97,6 @@ def test_a_letter_that_cannot_be_read_keeps_nobody_from_answering(world: World) 
     assert world.says("beto", "hola")
     assert world.says("ana", "es")
     assert world.states() == {"sent": 4, "failed": 1}  # after the language come two
+    with reading(world.parts.engine) as db:  # who waited behind it was not sent twice
+        sent = db.scalars(select(schema.outbox.c.attempts).where(schema.outbox.c.state == "sent"))
+        assert set(sent) == {1}
