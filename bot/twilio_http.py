@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from typing import Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from twilio.base.exceptions import (  # type: ignore[import-untyped]
@@ -17,8 +15,6 @@ from twilio.base.exceptions import (  # type: ignore[import-untyped]
     TwilioRestException,
     TwilioServiceException,
 )
-from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
-from twilio.http.response import Response  # type: ignore[import-untyped]
 
 from bot.channel import (
     Broken,
@@ -31,7 +27,6 @@ from bot.channel import (
     Uncertain,
     WindowClosed,
 )
-from bot.http import Pool
 
 API = "https://api.twilio.com"
 HOLD = timedelta(hours=24)
@@ -146,36 +141,6 @@ def discreet(reason: str) -> str:
     return re.sub(r"\d{7,}", "…", reason)
 
 
-class Http(AsyncHttpClient):  # type: ignore[misc]
-    """Twilio's client over our pool; its own asynchronous one has no time limit, sends JSON as
-    a form, and cannot be pointed at another host."""
-
-    def __init__(self, pool: Pool, api: str) -> None:
-        super().__init__(logging.getLogger(__name__), is_async=True)
-        self._pool = pool
-        self._api = api
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the pool limits the whole
-        allow_redirects: bool = False,  # noqa: ARG002, FBT001, FBT002 - Twilio's signature
-    ) -> Response:
-        target = at_host(self._api, url) if self._api != API else url
-        answer = await self._pool.ask(
-            method,
-            f"{target}?{urlencode(params, doseq=True)}" if params else target,
-            data=_body(data, headers or {}),
-            headers={**(headers or {}), **(signed_in(*auth) if auth else {})},
-        )
-        return Response(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)
-
-
 def signed_in(account: str, token: str) -> dict[str, str]:
     return {"Authorization": aiohttp.encode_basic_auth(account, token)}
 
@@ -185,20 +150,3 @@ def at_host(api: str, url: str) -> str:
     asked = urlsplit(url)
     here = urlsplit(api)
     return asked._replace(scheme=here.scheme, netloc=here.netloc).geturl()
-
-
-def _body(data: Mapping[str, Any] | None, headers: Mapping[str, str]) -> bytes | None:
-    if not data:
-        return None
-    if headers.get("Content-Type") == "application/json":
-        return json.dumps(_present(data)).encode()
-    return urlencode(data, doseq=True).encode()
-
-
-def _present(value: Any) -> Any:
-    """JSON without the nulls: Twilio's client names every type of content that was not asked."""
-    if isinstance(value, Mapping):
-        return {key: _present(part) for key, part in value.items() if part is not None}
-    if isinstance(value, list):
-        return [_present(part) for part in value]
-    return value

@@ -16,8 +16,6 @@ import phonenumbers
 import structlog
 from twilio.base.values import unset  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
-from twilio.rest.content.v1.content import ContentList  # type: ignore[import-untyped]
 
 from bot import shape
 from bot.channel import Broken, File, Gone, Refused, SendError, TryLater, Uncertain, WindowClosed
@@ -25,7 +23,6 @@ from bot.http import Outward, Pool
 from bot.twilio_http import (
     API,
     UNPRESENTABLE,
-    Http,
     at_host,
     discreet,
     explained,
@@ -216,12 +213,15 @@ class WhatsApp:
         `files` that below which pictures and recordings of questionnaires are.
         `outside` fetches files from where Twilio sends us. `clock` counts seconds.
         """
+        from bot import twilio_client  # here: 5 MB of which who only reads has no use
+
         self._pool = pool or Pool()
         self._outside = outside or Pool(resolver=Outward)
         self._account = account
         self._auth = signed_in(account, token)
         self._api = api.rstrip("/") or API
-        self._client = Client(account, token, http_client=Http(self._pool, self._api))
+        self._client = twilio_client.client(account, token, self._pool, self._api)
+        self._content = twilio_client.content
         self._sender = number(sender)
         self._callback = callback
         self._files = files
@@ -356,9 +356,8 @@ class WhatsApp:
         wanted = {"friendly_name": f"consulta_{key[:16]}", "language": "es", "types": offer}
         try:
             with explained():
-                made = await self._client.content.v1.contents.create_async(
-                    ContentList.ContentCreateRequest(wanted)
-                )
+                contents = self._client.content.v1.contents
+                made = await contents.create_async(self._content(wanted))
                 sid = _sid(made.sid)
         except Refused as refused:
             log.warning("Twilio does not take these choices", reason=refused.reason)

@@ -239,7 +239,7 @@ def test_the_webhook_is_set_with_its_secret_and_the_bot_introduced(
 
 
 def test_a_server_holds_nothing_that_it_has_no_use_for(tmp_path: Path) -> None:
-    """Memory: migrations and the terminal's tables are for commands."""
+    """Memory: migrations and tables of the terminal are for commands, Twilio for WhatsApp."""
     known = environment(tmp_path)
     assert CliRunner().invoke(main, ["db", "upgrade"], env=known).exit_code == 0
     code = (
@@ -252,6 +252,7 @@ def test_a_server_holds_nothing_that_it_has_no_use_for(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, env=known, capture_output=True, text=True, check=True)
     needless = {"alembic", "mako", "rich", "pygments", "xlsxwriter", "pyxform", "fsspec"}
+    needless |= {"requests", "urllib3"}  # Twilio's
     assert needless & set(ran.stdout.split()) == set()
 
 
