@@ -237,6 +237,8 @@ def _problem(name: str, count: int) -> Said | None:
     else:
         near = closures.nearest(name.lower(), [*FUNCTIONS, *OVER_SCOPE])
         return said("unknown_function", function=name, nearest=near)
+    if name == "weighted-checklist" and count % 2:
+        return said("in_pairs", function=name)
     if least <= count <= most:
         return None
     wanted: Said | int = least
@@ -258,6 +260,8 @@ def _apply(call: Call, function: Function) -> Node:
     takes, nodes = function.takes, call.nodes()
     if not nodes and takes and takes[0].endswith("="):
         nodes = [closures.THIS]
+    if call.name == "sum" and nodes[0].several is None:
+        raise call.error(said("sums_repeat"))
     if call.name in _CHECKS and nodes[1].constant:
         _CHECKS[call.name](text(nodes[1].run(closures.NOWHERE)))
     kinds = [takes[min(place, len(takes) - 1)].rstrip("?*=") for place in range(len(nodes))]
@@ -433,6 +437,10 @@ def _indexed_repeat(call: Call) -> Node:
     if len(repeats) > len(indices) or not all(node.question for node in (question, *repeats)):
         raise call.error(said("indexed_repeat"))
     name, first = question.question, repeats[0].question
+    if (chains := call.found.place.chains) is not None:
+        around = {repeat for repeat in chains.get(name, ()) if repeat != name}
+        for wrong in (repeat.question for repeat in repeats if repeat.question not in around):
+            raise call.error(said("indexed_elsewhere", word=wrong, question=name))
 
     def run(scope: Scope) -> str:
         outer = closures.depths(first, scope)[0] - 1  # repeats around the first that is counted

@@ -2,12 +2,13 @@
 
 A date counts as days since 1970-01-01 by the local calendar, as in JavaRosa, so that
 `today() - ${birth}` is in days and `date(18262)` is a date wherever it is computed. A date-time
-counts by the clock on the wall where it was written: its offset is kept but not applied.
+written with another offset is the same moment by the clock of here; decimal-date-time() counts
+from 1970 in UTC, and so does a number of days that is not whole, as on every phone.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("America/Merida")
@@ -21,14 +22,15 @@ _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?
 
 
 def read(source: str) -> datetime | None:
-    """The date or date-time written, with its offset if one is written; else None."""
+    """The date or date-time written, by the clock of here if its offset is written; else None."""
     match = _WRITTEN.fullmatch(source.strip())
     if match is None:
         return None
     year, month, day, clock = match.groups("")
     try:
-        return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{clock}")
-    except ValueError:
+        moment = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{clock}")
+        return moment.astimezone(ZONE) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         return None
 
 
@@ -42,19 +44,26 @@ def days(moment: datetime) -> float:
     return moment.toordinal() - EPOCH.toordinal() + of_day / A_DAY
 
 
+def days_utc(moment: datetime) -> float:
+    """The days since 1970 began in Greenwich."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
+    return days(aware.astimezone(UTC))
+
+
 def from_days(count: float) -> datetime | None:
     """None beyond the years 1 to 9999, and for NaN."""
     try:
-        return datetime.combine(EPOCH, time()) + timedelta(days=count)
+        moment = datetime.combine(EPOCH, time()) + timedelta(days=count)
+        return moment if count % 1 == 0 else moment.replace(tzinfo=UTC).astimezone(ZONE)
     except (ValueError, OverflowError):
         return None
 
 
 def time_of_day(source: str) -> float | None:
-    """The part of the day gone by at "06:00:00.000-06:00"."""
-    if not _CLOCK.fullmatch(source):
+    """The part of the day gone by at "06:00:00.000-06:00", by the clock that it was read from."""
+    if not (clock := _CLOCK.fullmatch(source)):
         return None
-    moment = read(f"1970-01-01T{source}")
+    moment = read(f"1970-01-01T{source.removesuffix(clock[3] or '')}")
     return None if moment is None else days(moment)
 
 

@@ -75,16 +75,18 @@ def whole(value: Value) -> int | None:
 # Dates
 
 
-def moment_of(value: Value) -> datetime | None:
+def moment_of(value: Value, *, whole_days: bool = False) -> datetime | None:
     """The moment of a date's text, or of a number of days; None for anything else."""
     if isinstance(value, bool):
         return None
     found = dates.read(value) if isinstance(value, str) else None
-    return found or dates.from_days(number(value))
+    count = number(value)
+    return found or dates.from_days(count // 1 if whole_days else count)
 
 
 def to_date(value: Value) -> str:
-    moment = moment_of(value)
+    """Of a number of days without its fraction, as in JavaRosa."""
+    moment = moment_of(value, whole_days=True)
     return "" if moment is None else moment.date().isoformat()
 
 
@@ -99,14 +101,14 @@ def to_date_time(value: Value) -> str:
 
 
 def decimal_date_time(value: Value) -> float:
-    moment = moment_of(value)
-    return NAN if moment is None else dates.days(moment)
+    found = dates.read(value) if isinstance(value, str) else None
+    return number(value) if found is None else dates.days_utc(found)
 
 
 def decimal_time(value: Value) -> float:
     """The part of the day that has gone by at a time or date-time."""
     of_day = dates.time_of_day(text(value).strip())
-    return decimal_date_time(value) % 1 if of_day is None else of_day
+    return number(value) % 1 if of_day is None else of_day
 
 
 def format_date(value: Value, pattern: str) -> str:
