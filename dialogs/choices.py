@@ -26,6 +26,7 @@ class Reader:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     lists: dict[str, tuple[Option, ...]] = field(default_factory=dict)
+    external: dict[str, tuple[Option, ...]] = field(default_factory=dict)  # of external_choices
     tables: dict[str, Table] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)  # names that expressions may use
     shared: frozenset[str] = frozenset()  # names that several questions have: only paths tell
@@ -42,9 +43,9 @@ class Reader:
 def read_lists(reader: Reader, book: Workbook) -> None:
     """The sheets that hold choices, by list name."""
     repeated = _setting(book, "allow_choice_duplicates") in ("yes", "true", "1")
-    found: dict[str, list[Option]] = {}
-    names = set[tuple[str, str]]()
-    for sheet in ("choices", "external_choices"):
+    for sheet, lists in (("choices", reader.lists), ("external_choices", reader.external)):
+        found: dict[str, list[Option]] = {}
+        names = set[tuple[str, str]]()
         for row in columns.rows(sheet, book[sheet], reader.default) if sheet in book else ():
             list_name, option = row.cell("list_name"), _option(row)
             key = (list_name, option.name)
@@ -55,7 +56,7 @@ def read_lists(reader: Reader, book: Workbook) -> None:
                 continue
             names.add(key)
             found.setdefault(list_name, []).append(option)
-    reader.lists.update({name: tuple(options) for name, options in found.items()})
+        lists.update({name: tuple(options) for name, options in found.items()})
 
 
 def _setting(book: Workbook, name: str) -> str:

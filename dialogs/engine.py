@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from dialogs import answering, asking, buttons, moving, replies, rights, stopping, walking
+from dialogs import answering, asking, buttons, moving, replies, rights, settling, stopping, walking
 from dialogs.moving import Turn
 from dialogs.phrases import say
 from dialogs.state import Begin, Dialog, Return, Stop, Talk, with_top
@@ -152,13 +152,16 @@ def _skip(talk: Talk, library: Library) -> Turn:
     if asked is None:
         return moving.ask_again(talk, library)
     dialog, question, _ = asked
-    if question.default and (preset := dialog.answers.get(question.name, "")):
+    preset = dialog.answers.get(question.name, "") if question.default else ""
+    if preset and walking.stands(question, preset, dialog, library):
         return answering.kept(talk, asked, preset, "", library)
     if question.name not in dialog.passed and walking.required(question, dialog, library):
         reason = asking.words(question.required_message, dialog, library, talk.language)
         return moving.ask_again(talk, library, reason or say("cannot_skip", talk.language))
-    talk = with_top(talk, moving.pass_by(dialog, question.name))
-    return moving.go_on(talk, library)
+    dialog = moving.pass_by(dialog, question.name)
+    dialog, moved = settling.without(dialog, question.name, library) if preset else (dialog, [])
+    talk, effects = moving.go_on(with_top(talk, dialog), library)
+    return talk, [*moved, *effects]
 
 
 def _repeat(talk: Talk, library: Library) -> Turn:

@@ -74,6 +74,7 @@ class Kind:
     type: str  # of ours; begin_… and end_…; "" if it cannot be carried
     list_name: str = ""
     file: bool = False  # the list is a file
+    external: bool = False  # the list is on the sheet external_choices
     other: bool = False  # with a last choice to specify
     unknown_here: bool = False
     cure: Said | None = None
@@ -116,7 +117,8 @@ def _select(match: re.Match[str]) -> Kind:
     outside = (match["outside"] or "").lower()
     if match["list"].startswith("${"):
         return Kind("", cure=said("list_of_answers"))
-    return Kind(type_, match["list"], file="file" in outside, other=bool(match["other"]))
+    file, external = "file" in outside, outside == "external"
+    return Kind(type_, match["list"], file, external, bool(match["other"]))
 
 
 def _cure(bare: str) -> Said:

@@ -80,7 +80,7 @@ class Question:
     @property
     def silent(self) -> bool:
         """Whether nothing is said: its value is found, not asked."""
-        return self.type in SILENT
+        return self.type in SILENT or (self.calculation is not None and not self.label)
 
     @property
     def computed(self) -> bool:

@@ -14,7 +14,7 @@ from dialogs.faults import said
 from dialogs.kinds import Kind
 from dialogs.logic import Expression
 from dialogs.phrases import both
-from dialogs.questions import CHOSEN, REFERENCE, Option, Question
+from dialogs.questions import CHOSEN, REFERENCE, SILENT, Option, Question
 from dialogs.values import Text
 
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
@@ -217,9 +217,11 @@ def _options(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> 
 
 def _list(reader: Reader, row: Row, kind: Kind, given: Mapping[str, str]) -> tuple[Option, ...]:
     if not kind.file:
-        if kind.list_name not in reader.lists:
+        first, second = reader.lists, reader.external
+        lists = {**first, **second} if kind.external else {**second, **first}
+        if kind.list_name not in lists:
             reader.fault(row, row.cell("name"), said("no_list", list=kind.list_name))
-        return reader.lists.get(kind.list_name, ())
+        return lists.get(kind.list_name, ())
     if not kind.list_name.lower().endswith(datasets.SUFFIXES):
         reader.fault(row, row.cell("name"), said("no_dataset", file=kind.list_name))
         return ()
@@ -240,7 +242,7 @@ def _check_row(reader: Reader, row: Row, kind: Kind) -> None:
     name, appearance = row.cell("name"), row.cell("appearance").lower()
     if kind.unknown_here:
         reader.warn(row, name, said("unknown_here"))
-    silent = kind.type in ("calculate", "hidden", "start", "end", "today")
+    silent = kind.type in SILENT or row.cell("calculation")
     heads_a_grid = appearance == "label"  # drawn on a phone as the names of its choices alone
     worded = row.text("label") or row.text("hint") or _unwritten(row)
     if not (silent or heads_a_grid or worded):

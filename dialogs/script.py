@@ -40,6 +40,7 @@ from dialogs.values import LANGUAGES, Text, in_language
 __all__ = ["REFERENCE", "Fault", "Option", "Question", "Reading", "Script", "ScriptError"]
 
 LONGEST_NAME = 100  # letters of a question; answers are stored by it, "#2#1" behind it
+INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 LONGEST_QUOTED = 40  # letters of a cell that a fault names
 FACTS = frozenset(("folio", "aviso_url", "foro"))  # what labels may name besides answers
 REFUSED_SHEETS = {
@@ -183,7 +184,10 @@ def _check_same(reader: Reader, name: str, sheet: Sheet) -> None:
 
 
 def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
-    """What reading left out: told once for each sheet, with the first of them."""
+    """What reading left out: told once for each sheet, with the first of them; what none sees."""
+    for row, cells in sheet.rows:
+        for column in [column for column, cell in cells.items() if INVISIBLE.search(cell)]:
+            reader.faults.append(Fault(name, row, "", said("control_in", column=column)))
     if sheet.stray:
         row, words = sheet.stray[0]
         what = said("no_header", count=len(sheet.stray), words=words[:LONGEST_QUOTED])

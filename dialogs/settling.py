@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from dialogs import dates, logic, walking
+from dialogs import dates, functions, logic, walking
 from dialogs.logic import Expression, Scope
 from dialogs.questions import Question, Script
 from dialogs.state import Dialog, Effect, Keep, SetAside, TakeBack
@@ -60,6 +60,12 @@ def settle(dialog: Dialog, library: Library, changed: str = "") -> tuple[Dialog,
     return settled, _moved(dialog, settled)
 
 
+def without(dialog: Dialog, name: str, library: Library) -> tuple[Dialog, list[Effect]]:
+    """Leave empty what is preset and breaks a rule, and settle what follows."""
+    held = {other: value for other, value in dialog.answers.items() if other != name}
+    return settle(replace(dialog, answers=held), library, name)
+
+
 def _moved(before: Dialog, settled: Dialog) -> list[Effect]:
     gone = tuple(name for name in before.answers if name not in settled.answers)
     back = tuple(
@@ -99,8 +105,7 @@ def _follow(question: Question, here: Scope, work: Work) -> None:
     """A relevant question: its value computed, cleared, taken back, asked again or preset."""
     name = question.name
     if question.calculation is not None and (question.computed or _triggered(question, work)):
-        this = replace(here, this=work.held.get(name, ""))
-        value = logic.text(question.calculation.evaluate(this))
+        value = computed(question, replace(here, this=work.held.get(name, "")))
         if value != work.held.get(name, ""):
             work.put(name, value)
     elif name in work.held and _triggered(question, work):
@@ -116,6 +121,15 @@ def _follow(question: Question, here: Scope, work: Work) -> None:
             work.put(name, work.aside.pop(name))
     elif name not in work.dialog.passed and (value := _preset(question, here)):
         work.put(name, value)
+
+
+def computed(question: Question, here: Scope) -> str:
+    """The value of a calculation; what is no number is no answer, as in JavaRosa."""
+    assert question.calculation is not None
+    value = question.calculation.evaluate(here)
+    if question.type == "integer":
+        value = functions.to_int(value)
+    return "" if value != value else logic.text(value)
 
 
 def _triggered(question: Question, work: Work) -> bool:
@@ -146,7 +160,8 @@ def _preset(question: Question, here: Scope) -> str:
         stamp = dates.stamp(here.now.astimezone(here.zone))
         return stamp if question.type == "start" else stamp[:10]
     if isinstance(question.default, Expression):
-        return logic.text(question.default.evaluate(here))
+        value = question.default.evaluate(here)
+        return "" if value != value else logic.text(value)
     return question.default
 
 

@@ -257,6 +257,15 @@ def fault(question: Question, value: str, dialog: Dialog, library: Library) -> s
     return "" if truth else "constraint"
 
 
+def stands(question: Question, value: str, dialog: Dialog, library: Library) -> bool:
+    """Whether a value may be the answer now: within the rules, and of what is offered."""
+    if fault(question, value, dialog, library):
+        return False
+    offered = {option.name for option in options(question, dialog, library)}
+    chosen = {value} if question.type == "select_one" else {*value.split()}
+    return not question.options or chosen <= offered
+
+
 def next_question(dialog: Dialog, library: Library) -> Question | None:
     """The first relevant question that has not been passed; one without choices is none."""
     script, here = library.script(dialog), scope(dialog, library)

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from dialogs import climbing, domains, logic, walking, wishes
+from dialogs import climbing, domains, logic, settling, walking, wishes
 from dialogs.domains import NOW, Domains
 from dialogs.logic import Expression, Scope
 from dialogs.questions import Option, Question, Script
-from dialogs.settling import VOICE
 from dialogs.state import Dialog
 from dialogs.walking import Library
 
@@ -313,7 +312,7 @@ def _worth_trying(question: Question, search: Search) -> Sequence[str]:
     if not walking.holds(question, search.scope, script):
         return () if name in search.needed else ("",)
     if question.calculation is not None and question.computed:
-        return (logic.text(question.calculation.evaluate(search.scope)),)
+        return (settling.computed(question, search.scope),)
     if not search.strict:
         return _possible(question, search)
     if name in search.taken:
@@ -335,7 +334,7 @@ def _possible(question: Question, search: Search) -> Sequence[str]:
         standing = walking.standing(question, search.scope, search.ground.script)
         values = [*(option.name for option in standing), ""]
     if question.open:
-        values.append(VOICE)
+        values.append(settling.VOICE)
     if not _surely_answered(question, search):
         return values
     return [value for value in values if value] or [""]

@@ -282,11 +282,45 @@ def test_a_trigger_computes_only_when_its_question_changes(chat):
         f"{PLAIN} | calculation | trigger",
         "integer | a | ¿A? |",
         "integer | b | ¿B? |",
-        "calculate | sum | | ${a} + ${b} | ${a}",
+        "calculate | sum | | coalesce(${b}, 0) + ${a} | ${a}",
         "note | n | Suma ${sum} |",
     )
     person.says("1", "2")
-    assert person.kept["sum"] == "NaN"  # b was not there yet when a changed
+    assert person.kept["sum"] == "1"  # b was not there yet when a changed
+
+
+def test_what_is_no_number_is_no_answer_and_what_has_no_words_is_not_said(chat):
+    person = chat(
+        f"{PLAIN} | calculation | relevant",
+        "integer | a | ¿A? | |",
+        "calculate | more | | ${a} + 1 |",
+        "integer | half | | ${a} div 2 |",
+        "text | b | ¿B? | | ${more} = ''",
+        "note | n | Es ${more}, y la mitad ${half}. | |",
+        "acknowledge | ok | ¿Bien? | |",
+    )
+    assert "¿B?" in person.says("saltar")
+    said = person.says("x")
+    assert "Es , y la mitad ." in "".join(person.messages), said
+    assert person.kept == {"b": "x"}
+    person.says("atrás", "atrás", "5", "entendido")
+    assert person.kept == {"a": "5", "more": "6", "half": "2", "ok": "OK"}
+
+
+def test_what_is_preset_and_breaks_a_rule_is_not_taken_by_whoever_skips(chat):
+    person = chat(
+        f"{PLAIN} | default | constraint | required | choice_filter",
+        "integer | n | ¿Cuántos? | 30 | . < 20 | |",
+        "select_one zones | zone | ¿Zona? | | | |",
+        "select_one towns | town | ¿Pueblo? | tekax | | yes | zone = ${zone}",
+        "text | b | ¿B? | | | |",
+    )
+    assert "¿Zona?" in person.says("saltar")
+    assert person.kept == {}
+    person.says("Norte")
+    assert "¿B?" not in person.says("saltar")
+    person.says("Tizimín")
+    assert person.kept == {"zone": "norte", "town": "tizimin"}
 
 
 def test_answers_that_became_irrelevant_are_set_aside_and_come_back(chat):

@@ -379,6 +379,20 @@ def test_or_other_adds_a_choice_and_asks_which(tmp_path):
     assert found.questions[0].options[-1].name == "other"
 
 
+def test_a_list_on_both_sheets_of_choices_is_the_one_that_is_asked_for(tmp_path):
+    sheet = "| {} |\n| | list_name | name | label |\n| | s | {} |\n"
+    more = sheet.format("choices", "f | Mujer") + sheet.format("external_choices", "m | Hombre")
+    found = made(tmp_path, "select_one s | a | ¿?", "select_one_external s | b | ¿?", more=more)
+    assert [option.name for each in found.questions for option in each.options] == ["f", "m"]
+
+
+def test_what_nobody_sees_in_a_cell_is_told_with_its_row_and_column(tmp_path):
+    assert problems(tmp_path, survey("text | a | Uno\vdos")) == [
+        "survey, row 2, column label: An invisible control character is in the column label. "
+        "Type the cell anew."
+    ]
+
+
 # tables
 
 
