@@ -388,7 +388,8 @@ def _position_up(up: int, call: Call) -> Node:
         parts = scope.path.split("#")
         if not around or not up:
             return float(parts[-max(up, 1)] or 0) if up <= len(parts) else 1.0
-        return float(parts[scope.within.index(name)]) if name in scope.within else 1.0
+        numbers = dict(zip(scope.within, parts, strict=False))  # a check looks at one path alone
+        return float(numbers.get(name) or 1)
 
     return _number_outside(run)
 

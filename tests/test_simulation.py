@@ -443,3 +443,23 @@ def test_the_highest_score_of_many_questions_is_found_through_its_level(tmp_path
     assert how
     assert sum(int(why[f"q{at}"]) for at in asked) == 30
     assert how["q1"] == "0"
+
+
+def test_what_counts_the_instances_of_a_repeat_within_another_is_looked_at(tmp_path):
+    rows = (
+        ("begin_repeat", "casa", "Casa", ""),
+        ("text", "calle", "¿Calle?", ""),
+        ("begin_repeat", "quien", "Quién", ""),
+        ("select_one si_no", "vive", "¿Vive aquí?", "position(..) < 3 and ${calle} != ''"),
+        ("text", "nombre", "¿Nombre?", "${vive} = 'si' and position(../..) = 1"),
+        ("end_repeat", "", "", ""),
+        ("end_repeat", "", "", ""),
+    )
+    survey = "".join(f"| | {' | '.join(row)} |\n" for row in rows)
+    choices = "| choices |\n| | list_name | name | label |\n| | si_no | si | Sí |\n"
+    path = tmp_path / "f.md"
+    path.write_text(f"| survey |\n| | type | name | label | relevant |\n{survey}{choices}")
+    found = checking.check(path)
+    assert found.faults == ()
+    assert found.walked is not None
+    assert found.walked.unreached == ()
