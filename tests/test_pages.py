@@ -172,11 +172,27 @@ def test_too_many_failures_shut_the_account_for_a_while(fresh):
     for _ in range(organizers.MOST[0]):
         assert visitor.signs_in(email, "no es esta contraseña").status_code == 401
     assert visitor.signs_in(email).status_code == 429
+    elsewhere = fresh.stranger()
+    elsewhere.client.environ_base |= {"REMOTE_ADDR": "198.51.100.7"}
+    assert elsewhere.signs_in(email).status_code == 302, "who knows an e-mail shuts nobody out"
+    assert visitor.signs_in(email).status_code == 429
     assert fresh.as_("organizer").opens("/hoy").status_code == 200
 
 
+def test_many_machines_shut_an_account_for_a_while(fresh, monkeypatch):
+    monkeypatch.setattr(organizers, "MOST", (2, 30, 3))
+
+    def tries(place: int, password: str = PASSWORD) -> int:
+        visitor = fresh.stranger()
+        visitor.client.environ_base |= {"REMOTE_ADDR": f"198.51.100.{place}"}
+        return visitor.signs_in(address("analyst"), password).status_code
+
+    assert [tries(place, "no es esta contraseña") for place in (1, 2, 3)] == [401] * 3
+    assert tries(4) == 429
+
+
 def test_behind_a_proxy_a_stranger_shuts_out_nobody_but_themselves(fresh, monkeypatch):
-    monkeypatch.setattr(organizers, "MOST", (30, 2))
+    monkeypatch.setattr(organizers, "MOST", (30, 2, 30))
 
     def tries(told: str, email: str, password: str = PASSWORD, peer: str = "172.18.0.5") -> int:
         """What comes of it where the proxy at `peer` says who asks."""
