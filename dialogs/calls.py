@@ -348,12 +348,14 @@ def _now(_: Call) -> Node:
 def _position(call: Call) -> Node:
     """Which instance of a repeat this is; in […], which of those that are looked at."""
     found, token = call.found, call.given[0] if call.given else None
-    if token is None and found.in_table:
+    picks = found.in_table or found.in_filter
+    if token is None:
+        if not picks:
+            raise call.error(said("position"))
         return Node("number", lambda scope: float(scope.nth))
-    up = _up(token) if token is not None else 0
+    up = _up(token)
     if up is not None:
-        outside = token is None or closures.is_call(closures.steps(token)[0], "current")
-        if found.in_table and not outside:
+        if picks and not closures.is_call(closures.steps(token)[0], "current"):
             raise call.error(said("position_in_table"))
         return _position_up(up, call)
     name = call.node(0).question
@@ -399,8 +401,8 @@ def _number_outside(run: Callable[[Scope], float]) -> Node:
 
 
 def _last(call: Call) -> Node:
-    """[last()] of a lookup; of a repeat, count() says it."""
-    if not call.found.in_table:
+    """[last()] of a lookup or of choices; of a repeat, count() says it."""
+    if not (call.found.in_table or call.found.in_filter):
         raise call.error(said("function_refused", function="last", cure=said("instead_count")))
     return Node("number", lambda scope: float(scope.last))
 

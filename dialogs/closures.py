@@ -93,6 +93,7 @@ class Found:
     tables: set[str] = field(default_factory=set)
     relative: set[str] = field(default_factory=set)  # paths that depend on where it stands
     in_table: bool = False  # within […] of a lookup, or of a repeat
+    in_filter: bool = False  # of choices: what a choice_filter says stands within […], too
     picking: str = ""  # the repeat, within its […]
     depth: int = 0
 

@@ -85,7 +85,8 @@ def _uses(
     tested: Sequence[tuple[Question, Sequence[Expression]]],
 ) -> Mapping[str, Sequence[Use]]:
     """What is asked of each answer, also by way of what is computed from it."""
-    read = {test.key: wishes.uses(test) for test in {t for _, tests in tested for t in tests}}
+    alike = {test.key: test for _, tests in tested for test in tests}
+    read = {key: wishes.uses(test) for key, test in alike.items()}
     used = defaultdict[str, dict[Use, None]](dict)
     for question, tests in tested:
         for test in tests:

@@ -52,17 +52,19 @@ def compile(  # noqa: A001  # logic.compile, as re.compile
     strict: bool = True,
     around: tuple[str, ...] = (),
     chains: Chains | None = None,
+    in_filter: bool = False,
 ) -> Expression:
     """Raises LogicError for what cannot be read, and for questions not in `known`, if given.
 
     `around` are the groups of the question whose expression it is: relative paths begin there.
     Without `chains`, the repeats that each name is in, no instances can be picked by […].
+    In a choice_filter (`in_filter`), position() and last() are of the choices.
 
     A call to a function that does not exist, or with too few or many values, is refused too;
     unless `strict`, only when it is reached.
     """
     place = Place(around, known, chains)
-    found = Found(source, calls.HANDLERS, place, strict)
+    found = Found(source, calls.HANDLERS, place, strict, in_filter=in_filter)
     try:
         node = found.node(grammar.parse(source))
     except RecursionError:

@@ -134,7 +134,13 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         for name in REFERENCE.findall(source):
             if name in reader.shared - reader.known:
                 raise logic.LogicError(said("names_several", answer=f"${{{name}}}"))
-        found = logic.compile(source, reader.known, around=reader.around, chains=reader.chains)
+        found = logic.compile(
+            source,
+            reader.known,
+            around=reader.around,
+            chains=reader.chains,
+            in_filter=column == "choice_filter",
+        )
     except logic.LogicError as error:
         reader.fault(row, row.cell("name"), said("expression", column=column, error=error.said))
         return ()

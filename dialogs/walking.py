@@ -198,12 +198,12 @@ def _standing(
     question: Question, test: Expression, here: Scope, script: Script
 ) -> tuple[Option, ...]:
     row: dict[str, str] = {}  # one scope for all choices: making one for each takes 2 µs
-    here = replace(at(here, question, script), row=row)
-    found = []
-    for option in question.options:
+    here = replace(at(here, question, script), row=row, last=len(question.options))
+    counts, found = "position" in test.source, []
+    for nth, option in enumerate(question.options, 1):
         row.clear()
         row.update(option.columns, name=option.name)
-        if logic.truth(test.run(here)):
+        if logic.truth(test.run(replace(here, nth=nth) if counts else here)):
             found.append(option)
     return tuple(found)
 

@@ -104,7 +104,8 @@ def offering(question: Question, option: Option, ground: Ground) -> Found:
     test = question.choice_filter
     assert test is not None
     row = {**option.columns, "name": option.name}
-    stands = replace(test, run=lambda scope: test.run(replace(scope, row=row)))
+    nth, last = question.options.index(option) + 1, len(question.options)
+    stands = replace(test, run=lambda scope: test.run(replace(scope, row=row, nth=nth, last=last)))
     return through(question, (*_terms(question, ground), stands), ground)
 
 

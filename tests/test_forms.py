@@ -277,6 +277,18 @@ def test_a_preset_is_told_and_stays_if_it_is_skipped(chat):
     assert person.kept == {"n": "3"}
 
 
+def test_choices_are_counted_in_their_filter(chat):
+    person = chat(
+        f"{PLAIN} | choice_filter",
+        "select_one three | a | ¿A? | position() < last()",
+        "select_one three | b | ¿B? | name = ${a} or position() = 3",
+        "text | c | ¿C? |",
+    )
+    assert person.labels[-1] == ["Agua", "Basura"]
+    person.says("Basura")
+    assert person.labels[-1] == ["Basura", "Calles"]
+
+
 def test_a_trigger_computes_only_when_its_question_changes(chat):
     person = chat(
         f"{PLAIN} | calculation | trigger",

@@ -703,6 +703,8 @@ def test_what_an_expression_reads_is_known_beforehand():
         ("round()", "takes 1 to 2 values, not 0"),
         ("max()", "takes 1 or more values, not 0"),
         ("weighted-checklist(1, 2, ${a})", "pairs of a condition and its weight"),
+        ("position() = 1", "write position(..)"),
+        ("last()", "write count(${repeat})"),
         ("sum(${a} + 1)", "write sum(${question}), and ${a} + ${b}"),
         ("true(1)", "takes 0 values, not 1"),
         ("if(1, 2)", "takes 3 values"),

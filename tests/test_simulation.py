@@ -453,6 +453,10 @@ def test_what_counts_the_instances_of_a_repeat_within_another_is_looked_at(tmp_p
         ("select_one si_no", "vive", "¿Vive aquí?", "position(..) < 3 and ${calle} != ''"),
         ("text", "nombre", "¿Nombre?", "${vive} = 'si' and position(../..) = 1"),
         ("end_repeat", "", "", ""),
+        ("text", "primera", "¿Primera?", "position(..) = 1"),
+        ("end_repeat", "", "", ""),
+        ("begin_repeat", "otra", "Otra", ""),
+        ("text", "única", "¿Única?", "position(..) = 1"),  # the same words, of another repeat
         ("end_repeat", "", "", ""),
     )
     survey = "".join(f"| | {' | '.join(row)} |\n" for row in rows)
