@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from bot.cli_words import form_changes, form_link, form_tracker, words
 from bot.delivery import now
 from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
-from dialogs.faults import Fault
+from dialogs.faults import Fault, said
 from dialogs.questions import Script
 from dialogs.script import Reading
+from dialogs.tables import Workbook
 from storage import database, forms, translating
 
 FORM = click.Path(path_type=Path)
@@ -75,12 +77,16 @@ def _tell(file: Path, checked: Checked) -> None:
     for warning in checked.warnings:
         click.echo(f"{file}, {warning} (warning)", err=True)
     if checked.faults:
-        click.echo(f"{file}: {len(checked.faults)} faults")
+        click.echo(f"{file}: {_counted(checked.faults, 'fault')}")
         return
-    few = f", {len(checked.warnings)} warnings" if checked.warnings else ""
+    few = f", {_counted(checked.warnings, 'warning')}" if checked.warnings else ""
     if walked := checked.walked:
         few += f"; about {walked.prompts:g} questions and {walked.minutes:.0f} minutes a person"
     click.echo(f"{file}: no faults{few}")
+
+
+def _counted(found: Sequence[Fault], what: str) -> str:
+    return f"{len(found)} {what}{'s' if len(found) != 1 else ''}"
 
 
 def _report(file: Path, checked: Checked) -> dict[str, Any]:
@@ -160,7 +166,7 @@ def form_xlsx(file: Path, out: Path) -> None:
     """The questionnaire as a spreadsheet, for ODK, KoboToolbox and Excel."""
     _there(file)
     try:
-        tables.to_xlsx(columns.for_odk(tables.read(file)), out)
+        tables.to_xlsx(columns.for_odk(_whole(file)), out)
     except tables.TableError as error:
         raise Failure(f"{file}: {error}") from None
     click.echo(str(out))
@@ -174,11 +180,27 @@ def form_import(file: Path, out: Path) -> None:
     """A spreadsheet as Markdown tables, which can be read and compared. Nothing is lost."""
     _there(file)
     try:
-        book = columns.from_odk(tables.read(file))
+        book = columns.from_odk(_whole(file))
         out.write_text(tables.to_markdown(book), encoding="utf-8")
     except tables.TableError as error:
         raise Failure(f"{file}: {error}") from None
     click.echo(str(out))
+
+
+def _whole(file: Path) -> Workbook:
+    """Every sheet; what cannot be taken along is told, and two columns by one name are refused."""
+    book = tables.read(file)
+    twice = [
+        Fault(name, 1, "", said("column_twice", column=header), header)
+        for name, sheet in book.items()
+        for header in sheet.repeated
+    ]
+    if twice:
+        raise Faulty("\n".join(f"{file}, {fault}" for fault in twice))
+    for name, sheet in book.items():
+        for fault in script.left_out(name, sheet):
+            click.echo(f"{file}, {fault}", err=True)
+    return book
 
 
 # publishing

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialogs.questions import Question, Script
+from dialogs import rows
+from dialogs.questions import Option, Question, Script
+from dialogs.values import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +54,45 @@ def _of_cells(before: Question, after: Question) -> Iterator[Change]:
 
 
 def _cells(question: Question) -> dict[str, str]:
-    found = {"type": question.type, "role": question.role}
+    found = {"type": question.type, "role": question.role, "appearance": question.appearance}
     found["required"] = "yes" if question.required else ""
-    for column in ("label", "hint", "constraint_message"):
-        for language, words in getattr(question, column).items():
-            found[f"{column}::{language}"] = words
-    found["relevant"] = " and ".join(test.source for test in question.relevant)
-    for column in ("constraint", "choice_filter", "calculation"):
-        test = getattr(question, column)
-        found[column] = test.source if test else ""
+    found["read_only"] = "yes" if question.read_only else ""
+    found |= _by_language(*rows.worded(question), *_media(question))
+    for column in ("relevant", "constraint", "choice_filter", "calculation", "required", "default"):
+        tests = [test.source for name, test in rows.tests(question) if name == column]
+        found[column] = " and ".join(tests) or found.get(column, "")
+    found["default"] = found["default"] or (
+        question.default if isinstance(question.default, str) else ""
+    )
+    found["trigger"] = " ".join(question.trigger)
+    found["parameters"] = " ".join(f"{name}={of}" for name, of in question.parameters.items())
     return found
 
 
+def _media(of: Question | Option) -> Iterator[tuple[str, Text]]:
+    yield from (("media::audio", of.audio), ("media::image", of.image))
+
+
+def _by_language(*texts: tuple[str, Text]) -> dict[str, str]:
+    return {
+        f"{column}::{language}": words for column, text in texts for language, words in text.items()
+    }
+
+
 def _of_choices(before: Question, after: Question) -> Iterator[Change]:
-    old = {option.name: option.label for option in before.options}
-    new = {option.name: option.label for option in after.options}
+    old = {option.name: option for option in before.options}
+    new = {option.name: option for option in after.options}
     for name in dict.fromkeys((*old, *new)):
-        said = old.get(name, {}).get("es", ""), new.get(name, {}).get("es", "")
-        if name not in old or name not in new:
-            what = "choice removed" if name in old else "choice added"
-            yield Change(f"{after.name}/{name}", what, *said)
-        elif said[0] != said[1]:
-            yield Change(f"{after.name}/{name}", "label", *said)
+        place = f"{after.name}/{name}"
+        if name not in new:
+            yield Change(place, "choice removed", old[name].label.get("es", ""), "")
+        elif name not in old:
+            yield Change(place, "choice added", "", new[name].label.get("es", ""))
+        else:
+            was, is_ = (
+                _by_language(("label", each.label), *_media(each))
+                for each in (old[name], new[name])
+            )
+            for column in dict.fromkeys((*was, *is_)):
+                if was.get(column, "") != is_.get(column, ""):
+                    yield Change(place, column, was.get(column, ""), is_.get(column, ""))

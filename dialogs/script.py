@@ -184,18 +184,22 @@ def _check_same(reader: Reader, name: str, sheet: Sheet) -> None:
 
 
 def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
-    """What reading left out: told once for each sheet, with the first of them; what none sees."""
+    """Characters that none sees, and what reading left out."""
     for row, cells in sheet.rows:
         for column in [column for column, cell in cells.items() if INVISIBLE.search(cell)]:
             reader.faults.append(Fault(name, row, "", said("control_in", column=column)))
+    reader.warnings += left_out(name, sheet)
+
+
+def left_out(name: str, sheet: Sheet) -> Iterator[Fault]:
+    """What reading left out: told once for each sheet, with the first of them."""
     if sheet.stray:
         row, words = sheet.stray[0]
         what = said("no_header", count=len(sheet.stray), words=words[:LONGEST_QUOTED])
-        reader.warnings.append(Fault(name, row, "", what))
+        yield Fault(name, row, "", what)
     if sheet.spaced:
         row, header = sheet.spaced[0]
-        what = said("spaces", count=len(sheet.spaced), column=header)
-        reader.warnings.append(Fault(name, row, "", what))
+        yield Fault(name, row, "", said("spaces", count=len(sheet.spaced), column=header))
 
 
 # the survey sheet

@@ -18,6 +18,7 @@ from dialogs.headers import Names
 from dialogs.questions import CHOSEN, MOMENTS, NUMBERS, Question, Script
 from dialogs.state import Dialog
 from dialogs.tables import Sheet
+from dialogs.values import in_language
 from dialogs.walking import Library
 
 INSTANCE = ("instanceID", "_uuid", "KEY", "meta-instanceID", "meta/instanceID", "__id", "uuid")
@@ -268,7 +269,9 @@ def _broken(dialog: Dialog, library: Library) -> Iterator[Said]:
         if fault == "required" and question.role != "language":
             yield said("cell_missing", question=question.name)
         elif fault in ("constraint", "long"):
-            yield said("cell_breaks_rule", question=question.name, value=value)
+            rule = in_language(question.constraint_message, "es").rstrip(". ")
+            told = f" ({rule})" if rule and "${" not in rule else ""
+            yield said("cell_breaks_rule", question=question.name, value=value, rule=told)
 
 
 def answers_of(held: Held, script: Script) -> Sequence[tuple[Question, str]]:

@@ -22,6 +22,8 @@ UNPACKED = 100_000_000  # bytes of a spreadsheet that may lie in a file a thousa
 MOST_CELLS = 20_000_000  # of a sheet, empty ones too: one cell at the end makes 17 thousand million
 DAYLESS = 1899  # the year of what is a time alone in a spreadsheet
 SHEETS = ("survey", "choices", "settings")
+KNOWN = (*SHEETS, "external_choices", "entities", "osm")  # to XLSForm, however they are spelt
+WIDEST = 45  # letters of a column, where a sheet is written for people
 BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")  # not a bar that a backslash makes part of its cell
 RULE = re.compile(r"^\|\s*:?-+:?\s*\|[\s:|-]*$")  # a row of the table begins with an empty cell
 MARK = re.compile(r"(\\*)(\||<br>)")
@@ -55,7 +57,10 @@ Workbook = Mapping[str, Sheet]
 
 
 def read(path: Path) -> Workbook:
-    """Every sheet by its name in small letters. Raises TableError, or OSError if unreadable."""
+    """Every sheet by its name, XLSForm's own in small letters.
+
+    Raises TableError, or OSError if unreadable.
+    """
     content = path.read_bytes()
     if OPEN_DOCUMENT in content[:100]:
         raise TableError(said("no_spreadsheet"))
@@ -106,12 +111,16 @@ def _separated(text: str) -> Iterator[list[str]]:
 
 
 def _sheets(found: Iterable[tuple[str, Iterable[Line]]]) -> Workbook:
-    sheets = {name.strip().lower(): _sheet(lines) for name, lines in found}
+    sheets = {_title(name.strip()): _sheet(lines) for name, lines in found}
     if not sheets:
         raise TableError(said("no_table"))
     if "survey" not in sheets:
         raise TableError(said("no_survey"))
     return sheets
+
+
+def _title(name: str) -> str:
+    return name.lower() if name.lower() in KNOWN else name
 
 
 def _sheet(lines: Iterable[Line]) -> Sheet:
@@ -279,13 +288,17 @@ def inert(value: object) -> str:
 def to_xlsx(book: Workbook, path: Path) -> None:
     """The sheets as a spreadsheet. Raises TableError for a character that no spreadsheet holds."""
     import openpyxl
+    from openpyxl.utils import get_column_letter
 
     made = openpyxl.Workbook()
     made.remove(made.worksheets[0])
     for name, sheet in book.items():
         page = made.create_sheet(name)
+        page.freeze_panes = "A2"
         for column, header in enumerate(sheet.headers, 1):
             _write(page, 1, column, header)
+            longest = max(len(header), *(len(row.get(header, "")) for _, row in sheet.rows), 8)
+            page.column_dimensions[get_column_letter(column)].width = min(longest + 2, WIDEST)
             for number, row in sheet.rows:
                 _write(page, number, column, row.get(header, ""))
     made.save(path)

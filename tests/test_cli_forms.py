@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
-from dialogs import script, translations
+from dialogs import script, tables, translations
 from tests.emulators import samples
 
 FORMS = Path(script.__file__).parent / "forms"
@@ -87,6 +87,22 @@ def test_a_form_goes_to_a_spreadsheet_and_back(run, tmp_path):
     assert run("form", "import", tmp_path / "c.xlsx", tmp_path / "c.md").exit_code == 0
     before = (FORMS / "comunidades.md").read_text(encoding="utf-8")
     assert (tmp_path / "c.md").read_text(encoding="utf-8") == before
+
+
+def test_other_sheets_go_along_and_what_cannot_is_told(run, tmp_path):
+    text = f"{GOOD}\n| external_choices |\n| | list_name | name |\n| | l | a |\n"
+    text += "\n| Notas |\n| | Una nota |\n| | a\\|b | suelta |\n"
+    (tmp_path / "n.md").write_text(text, encoding="utf-8")
+    made = run("form", "xlsx", tmp_path / "n.md", tmp_path / "n.xlsx")
+    assert "Notas, row 2: 1 cells stand under no header, the first of them 'suelta'" in made.stderr
+    run("form", "import", tmp_path / "n.xlsx", tmp_path / "again.md")
+    book = tables.read(tmp_path / "again.md")
+    assert list(book) == ["survey", "external_choices", "Notas"]
+    assert book["Notas"].rows == ((2, {"Una nota": "a|b"}),)
+    (tmp_path / "n.md").write_text(text.replace("| name | label |", "| name | name |"), "utf-8")
+    twice = run("form", "import", tmp_path / "n.md", tmp_path / "no.md")
+    assert (twice.exit_code, "'name' stands there twice" in twice.stderr) == (1, True)
+    assert not (tmp_path / "no.md").exists()
 
 
 def test_publishing_drafts_has_to_be_said_and_versions_are_compared(run, files):

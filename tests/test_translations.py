@@ -130,3 +130,10 @@ def test_what_changed_between_versions_is_told(tmp_path):
     found = [(change.name, change.what) for change in comparing.changes(old, new)]
     assert found == [("c", "added"), ("a", "label::es"), ("s", "relevant"), ("b", "removed")]
     assert comparing.changes(old, old) == []
+    heard = replace(new.question("s"), audio={"yua": "s.ogg"}, parameters={"randomize": "true"})
+    told = replace(heard.options[0], label={"es": "Sí", "yua": "Jaaj"})
+    asked = (*new.questions[:2], replace(heard, options=(told,)))
+    found = [
+        (each.name, each.what) for each in comparing.changes(new, replace(new, questions=asked))
+    ]
+    assert found == [("s", "parameters"), ("s", "media::audio::yua"), ("s/si", "label::yua")]
