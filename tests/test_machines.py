@@ -193,12 +193,13 @@ def test_two_workers_keep_to_one_limit(
 ) -> None:
     with machine("worker", known), machine("worker", known):
         until(lambda: there(engine) == 2)
+        began = time.time()
         queued(engine, *("¿Vienes?" for _ in range(120)))
         until(lambda: states(engine) == {"sent": 120})
     at = sorted(call.arrived for call in telegram.called("sendMessage"))
     assert at[-1] - at[0] > 2, "120 at 50 a second; two that do not share take half as long"
-    fullest = max(sum(moment <= one < moment + 1 for one in at) for moment in at)
-    assert fullest < 70, "50 a second and what was held up; two that do not share send 100"
+    early = [n for n, one in enumerate(at, 1) if n > 20 + 50 * (one - began)]
+    assert early == [], "what a busy machine holds up comes later than it might, never earlier"
 
 
 def test_machines_that_start_together_on_an_empty_database_make_it_once(pg: Any) -> None:
