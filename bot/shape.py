@@ -23,7 +23,7 @@ class Look:
 
 def units(text: str) -> int:
     """The length as the providers count it, in UTF-16 units: most emoji count two."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def sendable(text: str) -> str:

@@ -20,6 +20,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
@@ -97,7 +98,7 @@ def condition(source: str, catalogue: Catalogue) -> ColumnElement[bool]:
     if not source.strip():
         return true()
     try:
-        return _Reader(catalogue).transform(_PARSER.parse(source))
+        return _Reader(catalogue).transform(_parser().parse(source))
     except UnexpectedInput as error:
         column = getattr(error, "column", 0)
         near = said("segment_near", words=source[column - 1 : column + 19])
@@ -155,7 +156,10 @@ class _Reader(Transformer[Token, ColumnElement[bool]]):
         return found if sign == "=" else not_(found)
 
 
-_PARSER = Lark(GRAMMAR, parser="lalr", maybe_placeholders=False)
+@cache
+def _parser() -> Lark:
+    """Made when somebody is first called to something: it takes 1 MB."""
+    return Lark(GRAMMAR, parser="lalr", maybe_placeholders=False)
 
 
 def _field(name: str, values: list[str], known: Catalogue) -> ColumnElement[bool]:
