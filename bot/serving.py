@@ -12,7 +12,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-THREADS = 8  # a thread waits while another one's transaction is written
+THREADS = 16  # a thread waits while another's transaction is written; with 8, fewer share the next
 
 PATIENCE = 60  # seconds for a child that was told to end; then it is stuck, and is killed
 
