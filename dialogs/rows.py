@@ -20,6 +20,7 @@ from dialogs.values import Text
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
 TRUE, FALSE = ("yes", "true", "true()", "1"), ("no", "false", "false()", "0", "")
 SPELT_TRUTHS = {"yes": "true()", "true": "true()", "no": "false()", "false": "false()"}
+PATTERN = re.compile(r"""\bregex\([^'"]*,\s*('[^']*'|"[^"]*")\s*\)""")
 LAST_SAVED = re.compile(r"\$\{\s*last-saved#[^{}]+\}")
 CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
 OTHER = "other"
@@ -148,6 +149,10 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         what = said("no_answer", column=column, word=sorted(found.columns)[0])
         reader.fault(row, row.cell("name"), what)
         return ()
+    for pattern in PATTERN.findall(source):
+        if not (pattern[1:-1].startswith("^") and pattern[1:-1].endswith("$")):
+            what = said("pattern_open", column=column, pattern=pattern[1:-1])
+            reader.warn(row, row.cell("name"), what)
     for table in sorted(found.tables - reader.tables.keys()):
         choices.looked_up(reader, row, table, column)
     return (found,)

@@ -386,6 +386,15 @@ def test_a_list_on_both_sheets_of_choices_is_the_one_that_is_asked_for(tmp_path)
     assert [option.name for each in found.questions for option in each.options] == ["f", "m"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "told"), [("'[0-9]{3}'", True), ("'^[A-Z]'", True), ("'^[0-9]{1,3}$'", False)]
+)
+def test_a_pattern_that_phones_read_in_two_ways_is_told(tmp_path, pattern, told):
+    text = survey(f"text | a | ¿? | regex(., {pattern})", header="type | name | label | constraint")
+    warnings = script.load(written(tmp_path, text)).warnings
+    assert [each.said.kind for each in warnings] == ["pattern_open"] * told
+
+
 def test_what_nobody_sees_in_a_cell_is_told_with_its_row_and_column(tmp_path):
     assert problems(tmp_path, survey("text | a | Uno\vdos")) == [
         "survey, row 2, column label: An invisible control character is in the column label. "
