@@ -258,6 +258,9 @@ def _check_row(reader: Reader, row: Row, kind: Kind) -> None:
     worded = row.text("label") or row.text("hint") or _unwritten(row)
     if not (silent or heads_a_grid or worded):
         reader.fault(row, name, said("no_label"))
+    fixed = row.cell("read_only").lower() in TRUE or row.cell("trigger") or kind.type == "note"
+    if row.cell("calculation") and worded and not fixed and kind.type not in SILENT:
+        reader.warn(row, name, said("only_shown"))
     if kind.type == "calculate" and not row.cell("calculation") and not row.cell("default"):
         reader.fault(row, name, said("no_calculation"))
     if kind.type == "image" and any(word in appearance for word in kinds.DRAWN):

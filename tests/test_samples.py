@@ -31,7 +31,7 @@ REFUSED = {  # form -> rows of the survey sheet, and a word of what to do
                            12: "calculate inside", 13: "write >="},
     "surveycto": {3: "Delete the row", 4: "Delete the row", 5: "Use hidden", 6: "choice_filter",
                   9: "Delete the row", 10: "Use text", 11: "Use geopoint", 12: "Ask for a photo",
-                  13: "Use audio, image"},
+                  13: "Use audio, image", 14: "Correct it"},
     "unreachable": {4: "relevant", 5: "relevant", 6: "relevant", 7: "choice_filter"},
 }  # fmt: skip
 

@@ -387,6 +387,22 @@ def test_a_list_on_both_sheets_of_choices_is_the_one_that_is_asked_for(tmp_path)
 
 
 @pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("integer | b | ¿B? | ${a} + 1 |", True),
+        ("integer | b | ¿B? | ${a} + 1 | yes", False),
+        ("integer | b | | ${a} + 1 |", False),
+        ("note | b | B | ${a} + 1 |", False),
+    ],
+)
+def test_what_is_calculated_and_shown_is_told_to_be_no_question(tmp_path, row, told):
+    header = "type | name | label | calculation | read_only"
+    text = survey("integer | a | ¿A? | |", row, header=header)
+    warnings = script.load(written(tmp_path, text)).warnings
+    assert [each.said.kind for each in warnings] == ["only_shown"] * told
+
+
+@pytest.mark.parametrize(
     ("pattern", "told"), [("'[0-9]{3}'", True), ("'^[A-Z]'", True), ("'^[0-9]{1,3}$'", False)]
 )
 def test_a_pattern_that_phones_read_in_two_ways_is_told(tmp_path, pattern, told):
