@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # else where it is used: a server draws SVG alone, and spares
     from rich.tree import Tree
 
 WIDTH, ROW, TOP, INDENT = 920, 46, 40, 26  # of the drawing, in its own units
-WORDS = 92  # letters of a label that fit
+WORDS = 108  # letters of a name and its label that fit
 COLOURS = {  # fill, by what a row is
     "note": "#f3f4f6",
     "silent": "#ffffff",
@@ -31,6 +31,7 @@ SPANISH = {  # for a drawing on the organizers' pages
     "role": "papel",
     "choices": "opciones",
     "if": "si",
+    "repeated": "se repite",
 }
 Words = Mapping[str, str]  # instead of English ones
 
@@ -104,23 +105,25 @@ def svg(script: Script, language: str = "es", words: Words = MappingProxyType({}
         f'<text x="10" y="24" font-size="16" font-weight="600">'
         f"{escape(in_language(script.title, 'es'))}</text>",
     ]
-    for number, (indent, kind, first, second) in enumerate(rows):
-        parts.append(_box(number, indent, kind, first, second))
+    for number, (indent, kind, *words_of) in enumerate(rows):
+        parts.append(_box(number, indent, kind, *words_of))
     return "\n".join((*parts, "</svg>\n"))
 
 
-def _rows(script: Script, language: str, words: Words) -> Iterator[tuple[int, str, str, str]]:
-    """Indentation, kind, and the two lines of each box."""
+def _rows(script: Script, language: str, words: Words) -> Iterator[tuple[int, str, str, str, str]]:
+    """Indentation, kind, name, label and second line of each box."""
     for question in script.questions:
         indent = min(len(_conditions(question, script)), 6)
         condition = question.relevant[-1].source if question.relevant else ""
+        chain = " › ".join(script.chains.get(question.name, ()))
         told = (
+            f"{words.get('repeated', 'repeated')}: {chain}" if chain else "",
             f"{words.get('if', 'if')} {condition}" if condition else "",
             *_marks(question, words),
             _choices(question, language, words),
         )
         second = " · ".join(part for part in told if part)
-        yield indent, _kind(question), f"{question.name}  {_label(question, language)}", second
+        yield indent, _kind(question), question.name, _label(question, language), second
 
 
 def _choices(question: Question, language: str, words: Words) -> str:
@@ -137,13 +140,14 @@ def _kind(question: Question) -> str:
     return "open" if question.open else "other"
 
 
-def _box(number: int, indent: int, kind: str, first: str, second: str) -> str:
+def _box(number: int, indent: int, kind: str, name: str, label: str, second: str) -> str:
     x, y = 10 + indent * INDENT, TOP + number * ROW
     room = WORDS - indent * 4
     lines = [
         f'<rect x="{x}" y="{y}" width="{WIDTH - x - 10}" height="{ROW - 8}" rx="6" '
         f'fill="{COLOURS[kind]}" stroke="#9aa0a6"/>',
-        f'<text x="{x + 10}" y="{y + 16}">{escape(_cut(first, room))}</text>',
+        f'<text x="{x + 10}" y="{y + 16}"><tspan font-weight="600">{escape(name)}</tspan>'
+        f'<tspan dx="8">{escape(_cut(label, max(room - len(name) - 2, 10)))}</tspan></text>',
     ]
     if second:
         lines.append(

@@ -413,9 +413,10 @@ def test_a_dead_end_is_found(tmp_path):
 
 
 def test_a_form_is_drawn_with_every_question():
-    read = script.read(FORMS[-1])
-    drawn = drawing.svg(read)
-    assert all(question.name in drawn for question in read.questions)
+    read = next(script.read(path) for path in FORMS if path.stem == "comunidades")
+    drawn = drawing.svg(read, words=drawing.SPANISH)
+    assert all(f">{question.name}<" in drawn for question in read.questions)
+    assert "se repite: problemas · si ${consiente}" in drawn
     assert "<script" not in drawn
 
 
