@@ -137,7 +137,7 @@ def picture(page: sync.Page, name: str, tmp_path: Path, height: int = 0, of: str
 def visits(page: sync.Page, path: str) -> None:
     """Open a page with everything that it asks for by itself."""
     page.goto(path)
-    page.wait_for_function(f"!document.querySelector('{ASKING}')")
+    sync.expect(page.locator(ASKING)).to_have_count(0)
 
 
 def violations(page: sync.Page, rules: str) -> list[str]:
