@@ -18,7 +18,7 @@ from bot.cli_words import form_changes, form_link, form_tracker, words
 from bot.delivery import now
 from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
-from dialogs.faults import Fault, said
+from dialogs.faults import Fault
 from dialogs.questions import Script
 from dialogs.script import Reading
 from dialogs.tables import Workbook
@@ -190,11 +190,7 @@ def form_import(file: Path, out: Path) -> None:
 def _whole(file: Path) -> Workbook:
     """Every sheet; what cannot be taken along is told, and two columns by one name are refused."""
     book = tables.read(file)
-    twice = [
-        Fault(name, 1, "", said("column_twice", column=header), header)
-        for name, sheet in book.items()
-        for header in sheet.repeated
-    ]
+    twice = [fault for name, sheet in book.items() for fault in script.repeated(name, sheet)]
     if twice:
         raise Faulty("\n".join(f"{file}, {fault}" for fault in twice))
     for name, sheet in book.items():

@@ -151,8 +151,7 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
             what = said("sheet_refused", page=name, cure=said(cure))
             reader.faults.append(Fault(name, book[name].rows[0][0], "", what))
     for name in book.keys() & {"survey", "choices"}:
-        for header in book[name].repeated:
-            reader.faults.append(Fault(name, 1, "", said("column_twice", column=header)))
+        reader.faults += repeated(name, book[name])
         _check_same(reader, name, book[name])
         _check_cells(reader, name, book[name])
     _check_choices(reader, book)
@@ -189,6 +188,12 @@ def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
         for column in [column for column, cell in cells.items() if INVISIBLE.search(cell)]:
             reader.faults.append(Fault(name, row, "", said("control_in", column=column)))
     reader.warnings += left_out(name, sheet)
+
+
+def repeated(name: str, sheet: Sheet) -> Iterator[Fault]:
+    """Two columns by one name: only one of them would be read."""
+    for header in sheet.repeated:
+        yield Fault(name, 1, "", said("column_twice", column=header), header)
 
 
 def left_out(name: str, sheet: Sheet) -> Iterator[Fault]:

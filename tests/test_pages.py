@@ -446,6 +446,12 @@ def test_an_attached_file_keeps_its_name(fresh, name):
     assert question.options[0].label["es"] == "2020"
 
 
+def test_a_file_may_have_a_longer_name_than_a_disk_takes(fresh):
+    checked = _upload(fresh.as_("organizer"), GOOD_FORM, file=f"{'ñ' * 300}.md")
+    assert checked.status_code == 200
+    assert f'value="{"ñ" * 60}.md"' in checked.text
+
+
 def _upload(visitor, form, *more, file="idea.md"):
     files = [(io.BytesIO(form.encode()), file), *more]
     return visitor.sends("/cuestionarios", "/cuestionarios/revisar", archivos=files)

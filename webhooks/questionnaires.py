@@ -40,7 +40,7 @@ SHIPPED = {  # come along, and are published when their phase begins
     "retroalimentacion": "Opinar sobre el borrador del Plan",
 }
 UNSAFE = re.compile(r'[<>:"|?*]')  # in a file's name, to one system or another
-LONGEST_FILE = 120  # letters of a file's name: most systems hold 255 bytes
+LONGEST_FILE = 120  # bytes of a file's name, and of its ending: most systems hold 255 in all
 SHOWN = 8  # choices of a question, before "and so many more"
 
 
@@ -334,7 +334,11 @@ def _safe(written: str) -> str:
     name = unicodedata.normalize("NFC", written).replace("\\", "/").rpartition("/")[2]
     seen = "".join(sign for sign in name if unicodedata.category(sign)[0] != "C")
     stem, dot, ending = UNSAFE.sub("_", seen).strip(" .").rpartition(".")
-    return f"{stem[:LONGEST_FILE]}{dot}{ending[:LONGEST_FILE]}"
+    return f"{_short(stem)}{dot}{_short(ending)}"
+
+
+def _short(name: str) -> str:
+    return name.encode()[:LONGEST_FILE].decode(errors="ignore")
 
 
 def _folder(draft: str) -> Path:
