@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
@@ -24,11 +24,19 @@ CHANNEL = "terminal"
 
 
 def wait_for_the_end() -> None:
-    """Until the process is told to end."""
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    ended.wait()
+    """Until the process is told to end.
+
+    Told through a socket: a signal that comes just before the wait begins would not end that of a
+    lock, and one that comes while the lock is taken would wait for it for ever.
+    """
+    told, tells = socket.socketpair()
+    with told, tells:
+        tells.settimeout(0)
+        signal.set_wakeup_fd(tells.fileno())
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: None)
+        told.recv(1)
+        signal.set_wakeup_fd(-1)
 
 
 def talk(form: Path | None, language: str | None) -> None:

@@ -188,6 +188,33 @@ def test_told_to_stop_a_worker_finishes_what_is_on_its_way(
     assert found.get("sent", 0) == len(telegram.called("sendMessage")) > 0
 
 
+TOLD_AT_ONCE = """
+import os, random, signal, sys, threading, time
+from bot.terminal import wait_for_the_end
+sys.setswitchinterval(1e-5)
+rng, waits = random.Random(5), threading.Semaphore(0)
+def tell():
+    while waits.acquire():
+        while signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            time.sleep(0)
+        time.sleep(rng.random() * 5e-5)
+        os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=tell, daemon=True).start()
+for _ in range(3000):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    waits.release()
+    wait_for_the_end()
+"""
+
+
+def test_told_to_stop_just_as_it_begins_to_wait_a_program_hears_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", TOLD_AT_ONCE]) as process:
+        try:
+            assert process.wait(3 * PATIENCE) == 0
+        finally:
+            process.kill()
+
+
 def test_two_workers_keep_to_one_limit(
     engine: Engine, known: dict[str, str], telegram: Telegram
 ) -> None:
