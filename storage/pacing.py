@@ -77,8 +77,15 @@ def _counted(pace: Pace, words: str, now: int) -> Pace:
 def _read(kept: str | None) -> Pace:
     """Also what another version keeps, which may run beside this one."""
     found = json.loads(kept or "{}")
+    match found.get("words", "").split(" ", 2):
+        case [astray, heard_at, words]:
+            found |= {"astray": int(astray), "heard_at": int(heard_at), "words": words}
     return Pace(**{name: found[name] for name in Pace.__slots__ if name in found})
 
 
 def _kept(pace: Pace) -> str:
-    return COMPACT.encode({name: getattr(pace, name) for name in Pace.__slots__})
+    """With the names of the first version alone, which fails on any other; what is counted since
+    then stands before the words: those it only compares."""
+    found = {name: getattr(pace, name) for name in Pace.__slots__}
+    found["words"] = f"{found.pop('astray')} {found.pop('heard_at')} {pace.words}"
+    return COMPACT.encode(found)

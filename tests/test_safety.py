@@ -164,10 +164,27 @@ def test_who_writes_at_leisure_is_never_stopped() -> None:
         kept = pacing.led_on(kept)
 
 
+def test_a_version_before_reads_what_is_kept_of_somebodys_pace_and_goes_on_with_it() -> None:
+    kept = None
+    for minute in range(40):
+        kept, _ = pacing.heard(kept, f"palabras {minute}", START + timedelta(minutes=minute))
+    known = json.loads(kept or "")
+    assert set(known) == {"since", "number", "words", "alike_since", "alike", "shut_at"}
+    known |= {"words": "otras", "number": 1}  # as that version leaves it
+    later = START + timedelta(minutes=41)
+    assert pacing.heard(json.dumps(known), "hola", later)[1] == "go on"
+    for minute in range(21):
+        kept, verdict = pacing.heard(kept, f"más {minute}", later + timedelta(minutes=minute))
+    assert verdict == "tell"  # this one has forgotten nothing
+
+
 # what a browser is told
 
 
-@pytest.mark.parametrize("path", ["/", "/aviso", "/entrar", "/chat", "/healthz", "/nada"])
+PATHS = ("/", "/aviso", "/entrar", "/chat", "/healthz", "/nada", "/hooks/telegram", "/hooks/nada")
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_every_page_says_what_a_browser_may_do(small_world: World, path: str) -> None:
     headers = small_world.app.test_client().get(path).headers
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]

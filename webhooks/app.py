@@ -86,7 +86,6 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
-    app.after_request(_secure)
     _take_calls(app, parts)
     if os.environ.get("CONSULTA_WORKER") == "1":
         deliver(app, parts)
@@ -100,6 +99,7 @@ def _application(name: str, parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_CALL
     app.extensions["parts"] = parts
     app.register_error_handler(OperationalError, _away)
+    app.after_request(_secure)
     _follow_words(app, parts)
     return app
 
@@ -175,7 +175,8 @@ def front() -> str | BaseResponse:
 def _secure(response: Response) -> Response:
     for header, value in SECURITY.items():
         response.headers.setdefault(header, value)
-    if current_app.config["SESSION_COOKIE_SECURE"]:  # it is reached over https alone
+    parts: Parts = current_app.extensions["parts"]
+    if parts.settings.public_url.startswith("https://"):  # it is reached over https alone
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     return response
 
