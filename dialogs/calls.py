@@ -10,7 +10,7 @@ import operator
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -110,7 +110,7 @@ FUNCTIONS = {
         log10=("number", do.log10),
         max=("several several*", do.greatest),
         min=("several several*", do.least),
-        number=("number=", float),
+        number=("number=", do.number),
         pi=("", lambda: math.pi),
         pow=("number number", do.total(math.pow)),
         round=("number number?", do.round_half_up),
@@ -312,8 +312,13 @@ def _if(call: Call) -> Node:
                 return then(scope)
         return otherwise.run(scope)
 
-    kind = closures.joint(otherwise, *(then for _, then in branches))
-    return made(kind, run, otherwise, *(node for branch in branches for node in branch))
+    given_back = (otherwise, *(then for _, then in branches))
+    return _one_of(given_back, run, otherwise, *(node for branch in branches for node in branch))
+
+
+def _one_of(given_back: Sequence[Node], run: Run, *parts: Node) -> Node:
+    counted = all(node.counted or node.kind == "number" for node in given_back)
+    return replace(made(closures.joint(*given_back), run, *parts), counted=counted)
 
 
 def _coalesce(call: Call) -> Node:
@@ -323,7 +328,7 @@ def _coalesce(call: Call) -> Node:
         value = first.run(scope)
         return second.run(scope) if value == "" or value != value else value
 
-    return made(closures.joint(first, second), run, first, second)
+    return _one_of((first, second), run, first, second)
 
 
 def _once(call: Call) -> Node:

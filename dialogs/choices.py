@@ -31,6 +31,7 @@ class Reader:
     known: set[str] = field(default_factory=set)  # names that expressions may use
     shared: frozenset[str] = frozenset()  # names that several questions have: only paths tell
     chains: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the repeats of each name
+    numbers: frozenset[str] = frozenset()  # names that are answered with numbers
     around: tuple[str, ...] = ()  # the groups around the row being read
 
     def fault(self, row: Row, name: str, what: Said) -> None:

@@ -63,6 +63,7 @@ class Node:
     several: Several | None = None  # each value, where there can be more than one
     constant: bool = False
     question: str = ""  # if it is one's answer
+    counted: bool = False  # a number as it is written: 0 is no, though a text of it would be yes
 
 
 THIS = Node("text", lambda scope: scope.this)
@@ -75,6 +76,7 @@ class Place:
     around: tuple[str, ...] = ()  # the groups and repeats around its question, the outermost first
     known: Collection[str] | None = None  # names that it may use; None: any
     chains: Chains | None = None  # None: not known
+    numbers: Collection[str] = ()  # questions that are answered with numbers
 
 
 ANYWHERE = Place()
@@ -124,6 +126,8 @@ def as_number(node: Node) -> Callable[[Scope], float]:
 
 def as_truth(node: Node) -> Callable[[Scope], bool]:
     run = node.run
+    if node.counted:  # as JavaRosa, which knows of each answer whether it is a number
+        return lambda scope: truth(number(run(scope)))
     return run if node.kind == "truth" else lambda scope: truth(run(scope))  # type: ignore[return-value]
 
 
@@ -186,7 +190,7 @@ def _from_outside(node: Node, token: Token, found: Found) -> Node:
         what = said("own_of_repeat", word=node.question, repeat=found.picking)
         raise found.error(what, token)
     run = node.run
-    return Node("text", lambda scope: run(scope.outside or scope), question=node.question)
+    return replace(node, run=lambda scope: run(scope.outside or scope), several=None)
 
 
 def answer(name: str, token: Token, found: Found) -> Node:
@@ -199,7 +203,8 @@ def answer(name: str, token: Token, found: Found) -> Node:
         value = scope.values.get(name)
         return scope.values.get(key(name, scope), "") if value is None else value
 
-    return Node("text", run, several=lambda scope: instances(name, scope), question=name)
+    several: Several = lambda scope: instances(name, scope)  # noqa: E731
+    return Node("text", run, several, question=name, counted=name in found.place.numbers)
 
 
 def depths(name: str, scope: Scope) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 A date counts as days since 1970-01-01 by the local calendar, as in JavaRosa, so that
 `today() - ${birth}` is in days and `date(18262)` is a date wherever it is computed. A date-time
 written with another offset is the same moment by the clock of here; decimal-date-time() counts
-from 1970 in UTC, and so does a number of days that is not whole, as on every phone.
+from 1970 in UTC, and so does a number of days that is not whole, as on every phone. What is
+reckoned from a date's text, as in `now() + 0.25`, stays by the clock of here: `Days`.
 """
 
 import re
@@ -34,27 +35,47 @@ def read(source: str) -> datetime | None:
         return None
 
 
-def days(moment: datetime) -> float:
+class Days(float):
+    """Days since 1970 by the clock of here, and so with days added; between two lie plain ones."""
+
+    def __add__(self, other: float) -> "Days":
+        return Days(float(self) + other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: float) -> float:
+        between = float(self) - float(other)
+        return between if isinstance(other, Days) else Days(between)
+
+    @property
+    def utc(self) -> float:
+        """Since 1970 began in Greenwich; whole days are dates, and stay."""
+        moment = from_days(self)
+        return float(self) if moment is None or self % 1 == 0 else days_utc(moment)
+
+
+def days(moment: datetime) -> Days:
     of_day = timedelta(
         hours=moment.hour,
         minutes=moment.minute,
         seconds=moment.second,
         microseconds=moment.microsecond,
     )
-    return moment.toordinal() - EPOCH.toordinal() + of_day / A_DAY
+    return Days(moment.toordinal() - EPOCH.toordinal() + of_day / A_DAY)
 
 
 def days_utc(moment: datetime) -> float:
     """The days since 1970 began in Greenwich."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
-    return days(aware.astimezone(UTC))
+    return float(days(aware.astimezone(UTC)))
 
 
 def from_days(count: float) -> datetime | None:
     """None beyond the years 1 to 9999, and for NaN."""
     try:
         moment = datetime.combine(EPOCH, time()) + timedelta(days=count)
-        return moment if count % 1 == 0 else moment.replace(tzinfo=UTC).astimezone(ZONE)
+        here = isinstance(count, Days) or count % 1 == 0
+        return moment if here else moment.replace(tzinfo=UTC).astimezone(ZONE)
     except (ValueError, OverflowError):
         return None
 
@@ -64,7 +85,7 @@ def time_of_day(source: str) -> float | None:
     if not (clock := _CLOCK.fullmatch(source)):
         return None
     moment = read(f"1970-01-01T{source.removesuffix(clock[3] or '')}")
-    return None if moment is None else days(moment)
+    return None if moment is None else float(days(moment))
 
 
 def stamp(moment: datetime) -> str:

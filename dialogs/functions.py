@@ -45,6 +45,7 @@ def text(value: Value) -> str:
         return "true" if value else "false"
     if not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    value = value.utc if isinstance(value, dates.Days) else value
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     shortest = repr(value)
@@ -54,7 +55,7 @@ def text(value: Value) -> str:
 def number(value: Value) -> float:
     """XPath's number(), and of a date its days; exponents and a leading + are no numbers."""
     if not isinstance(value, str):
-        return float(value)
+        return value if isinstance(value, float) else float(value)
     if _NUMBER.fullmatch(value):
         return float(value)
     moment = dates.read(value)
@@ -102,7 +103,10 @@ def to_date_time(value: Value) -> str:
 
 def decimal_date_time(value: Value) -> float:
     found = dates.read(value) if isinstance(value, str) else None
-    return number(value) if found is None else dates.days_utc(found)
+    if found is not None:
+        return dates.days_utc(found)
+    count = number(value)
+    return count.utc if isinstance(count, dates.Days) else count
 
 
 def decimal_time(value: Value) -> float:

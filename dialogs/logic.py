@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from dialogs import calls, grammar
-from dialogs.closures import ANYWHERE, Chains, Found, Node, Place, Run, Scope
+from dialogs.closures import ANYWHERE, Chains, Found, Node, Place, Run, Scope, as_truth
+from dialogs.faults import said
 from dialogs.functions import LogicError, Value, number, text, truth
 
 __all__ = [
@@ -52,30 +53,36 @@ def compile(  # noqa: A001  # logic.compile, as re.compile
     strict: bool = True,
     around: tuple[str, ...] = (),
     chains: Chains | None = None,
+    numbers: Collection[str] = (),
     in_filter: bool = False,
+    asks: bool = False,
 ) -> Expression:
     """Raises LogicError for what cannot be read, and for questions not in `known`, if given.
 
     `around` are the groups of the question whose expression it is: relative paths begin there.
     Without `chains`, the repeats that each name is in, no instances can be picked by […].
+    Of questions among `numbers`, 0 is no where something `asks` whether it holds, and not a text.
     In a choice_filter (`in_filter`), position() and last() are of the choices.
 
     A call to a function that does not exist, or with too few or many values, is refused too;
     unless `strict`, only when it is reached.
     """
-    place = Place(around, known, chains)
+    place = Place(around, known, chains, numbers)
     found = Found(source, calls.HANDLERS, place, strict, in_filter=in_filter)
     try:
         node = found.node(grammar.parse(source))
     except RecursionError:
         raise LogicError(grammar.TOO_DEEP) from None
-    return expression(source, node, found)
+    if in_filter and node.kind == "number":
+        raise LogicError(said("filter_number"))
+    return expression(source, node, found, asks=asks)
 
 
-def expression(source: str, node: Node, found: Found) -> Expression:
+def expression(source: str, node: Node, found: Found, *, asks: bool) -> Expression:
     names, columns, tables = map(frozenset, (found.names, found.columns, found.tables))
     key = "/".join((source, *found.place.around)) if found.relative else source
-    return Expression(source, names, columns, tables, node.run, key, found.place)
+    run = as_truth(node) if asks and node.counted else node.run
+    return Expression(source, names, columns, tables, run, key, found.place)
 
 
 def evaluate(expression: str, values: Mapping[str, str], now: datetime | None = None) -> Value:

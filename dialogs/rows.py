@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from dialogs import choices, datasets, dates, functions, kinds, logic
+from dialogs import choices, datasets, dates, functions, kinds, logic, wishes
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.faults import said
@@ -22,6 +22,8 @@ TRUE, FALSE = ("yes", "true", "true()", "1"), ("no", "false", "false()", "0", ""
 SPELT_TRUTHS = {"yes": "true()", "true": "true()", "no": "false()", "false": "false()"}
 PATTERN = re.compile(r"""\bregex\([^'"]*,\s*('[^']*'|"[^"]*")\s*\)""")
 LAST_SAVED = re.compile(r"\$\{\s*last-saved#[^{}]+\}")
+DAYS_ADDED = re.compile(r"\bnow\(\s*\)\s*[+-]\s*\(?\s*[\d.]")
+ASKS = ("relevant", "required", "constraint", "choice_filter")
 CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
 OTHER = "other"
 ROLES = (
@@ -140,7 +142,9 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
             reader.known,
             around=reader.around,
             chains=reader.chains,
+            numbers=reader.numbers,
             in_filter=column == "choice_filter",
+            asks=column in ASKS,
         )
     except logic.LogicError as error:
         reader.fault(row, row.cell("name"), said("expression", column=column, error=error.said))
@@ -149,13 +153,24 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         what = said("no_answer", column=column, word=sorted(found.columns)[0])
         reader.fault(row, row.cell("name"), what)
         return ()
-    for pattern in PATTERN.findall(source):
-        if not (pattern[1:-1].startswith("^") and pattern[1:-1].endswith("$")):
-            what = said("pattern_open", column=column, pattern=pattern[1:-1])
-            reader.warn(row, row.cell("name"), what)
+    _warn_of_phones(reader, row, column, found)
     for table in sorted(found.tables - reader.tables.keys()):
         choices.looked_up(reader, row, table, column)
     return (found,)
+
+
+def _warn_of_phones(reader: Reader, row: Row, column: str, found: Expression) -> None:
+    """Of what ODK Collect and Enketo take in two ways."""
+    for pattern in PATTERN.findall(found.source):
+        if not (pattern[1:-1].startswith("^") and pattern[1:-1].endswith("$")):
+            what = said("pattern_open", column=column, pattern=pattern[1:-1])
+            reader.warn(row, row.cell("name"), what)
+    if DAYS_ADDED.search(found.source):
+        reader.warn(row, row.cell("name"), said("days_added", column=column))
+    for name in wishes.unasked(found) if column in ASKS else ():
+        zero = said("or_zero") if name in reader.numbers else ""
+        what = said("nothing_asked", column=column, answer=f"${{{name}}}", zero=zero)
+        reader.warn(row, row.cell("name"), what)
 
 
 def _first(reader: Reader, row: Row, column: str) -> Expression | None:

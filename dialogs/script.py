@@ -26,6 +26,7 @@ from dialogs.faults import Fault, said
 from dialogs.logic import Expression
 from dialogs.phrases import both
 from dialogs.questions import (
+    NUMBERS,
     REFERENCE,
     REPEAT_ROLE,
     Option,
@@ -233,6 +234,9 @@ def _survey(
     }
     reader.known -= reader.shared - {row.cell("name") for row in used if _repeats(row)}
     reader.chains = naming.chains(found)
+    reader.numbers = frozenset(
+        row.cell("name") for row in used if kinds.kind(row.cell("type")).type in NUMBERS
+    )
     _externals(reader, used)
     frames: list[Frame] = []
     made: list[Question] = []

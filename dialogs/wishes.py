@@ -45,6 +45,17 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     return tuple(_part(expression, term) for term in _terms(grammar.parse(expression.source)))
 
 
+def unasked(expression: Expression) -> Iterator[str]:
+    """Answers that stand where something has to hold, with nothing that is asked of them."""
+    to_do = [grammar.parse(expression.source)]
+    while to_do:
+        token = to_do.pop()
+        if token.symbol == "$":
+            yield str(token.value)
+        elif token.symbol in ("and", "or", "(") or _called(token) in ("not", "boolean"):
+            to_do += token
+
+
 def bounds(expression: Expression, name: str) -> tuple[float, float]:
     """Between which numbers a rule lets its answer lie, as far as plain comparisons say."""
     low, high = -math.inf, math.inf
@@ -77,7 +88,7 @@ def _terms(token: Token) -> Iterator[Token]:
 def _part(whole: Expression, term: Token) -> Expression:
     found = Found(whole.source, HANDLERS, whole.place)
     node = found.node(term)
-    return logic.expression(whole.source, node, found)
+    return logic.expression(whole.source, node, found, asks=True)
 
 
 def _uses(token: Token, found: Found) -> Iterator[Use]:

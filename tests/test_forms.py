@@ -289,6 +289,21 @@ def test_choices_are_counted_in_their_filter(chat):
     assert person.labels[-1] == ["Basura", "Calles"]
 
 
+def test_zero_is_no_where_a_number_is_asked_whether_it_is_there(chat):
+    person = chat(
+        f"{PLAIN} | relevant",
+        "decimal | n | ¿Cuántos? |",
+        "text | sí | ¿De qué? | ${n}",
+        "text | más | ¿Algo? | if(${n} > 5, 1, ${n}) and ${nombre} = ''",
+        "text | nombre | ¿Ninguno? | not(${n})",
+        "text | fin | ¿Ya? | ${nombre}",
+    )
+    assert "¿Ninguno?" in person.says("0.0")
+    assert "¿Ya?" in person.says("0")
+    assert "¿De qué?" in person.says("atrás", "atrás", "2")
+    assert "¿Algo?" in person.says("x")
+
+
 def test_a_trigger_computes_only_when_its_question_changes(chat):
     person = chat(
         f"{PLAIN} | calculation | trigger",

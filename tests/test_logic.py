@@ -44,7 +44,9 @@ def value_of(expression: str, **scope):
 
 
 def same(found, expected) -> bool:
-    if type(found) is not type(expected):
+    if isinstance(found, float) != isinstance(expected, float):
+        return False
+    if type(found) is not type(expected) and not isinstance(found, float):
         return False
     return found == expected or (found != found and expected != expected)
 
@@ -359,6 +361,13 @@ DATES = [
     ("decimal-date-time(19849.5)", 19849.5),
     ("decimal-date-time('')", NAN),
     ("date-time(decimal-date-time('2024-05-06T10:00:00') + 0.5)", "2024-05-06T22:00:00.000-06:00"),
+    ("date-time(now() + 0.25)", "2024-05-06T18:00:00.000-06:00"),
+    ("date-time(0.25 + now() - 1)", "2024-05-05T18:00:00.000-06:00"),
+    ("format-date-time(number(string(now() + 0.125)), '%H:%M')", "15:00"),
+    ("date-time(today() + 0.5)", "2024-05-06T12:00:00.000-06:00"),
+    ("decimal-date-time(now() + 0.25) = decimal-date-time(now()) + 0.25", True),
+    ("now() - today()", 0.5),
+    ("date-time(now() - today())", "1970-01-01T06:00:00.000-06:00"),
     ("decimal-time('06:00:00.000-06:00')", 0.25),
     ("decimal-time('18:00')", 0.75),
     ("decimal-time('24:00:00')", NAN),

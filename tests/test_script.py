@@ -155,6 +155,8 @@ def test_a_fault_says_where_and_what(tmp_path, rows, problem):
         ("relevant", "${nadie} = 1", "nadie"),
         ("relevant", "uno = 'x'", "'uno' is no answer"),
         ("relevant", "${dos} = 'x'", "depends on itself"),
+        ("choice_filter", "2", "a number picks that one choice by its place"),
+        ("choice_filter", "string-length(${uno})", "a number picks that one choice"),
         ("constraint", "regex(., '[')", "In constraint:"),
         ("constraint", "sorcery(.)", "sorcery"),
         ("calculation", "pulldata('no_hay', 'a', 'b', ${uno})", "'no_hay.csv' is not there"),
@@ -403,12 +405,24 @@ def test_what_is_calculated_and_shown_is_told_to_be_no_question(tmp_path, row, t
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"), [("'[0-9]{3}'", True), ("'^[A-Z]'", True), ("'^[0-9]{1,3}$'", False)]
+    ("relevant", "told"),
+    [
+        ("regex(${n}, '[0-9]{3}')", ["pattern_open"]),
+        ("regex(${n}, '^[A-Z]')", ["pattern_open"]),
+        ("regex(${n}, '^[0-9]{1,3}$')", []),
+        ("${n}", ["nothing_asked"]),
+        ("${n} > 1 and (${t} or not(${n}))", ["nothing_asked"] * 2),
+        ("${n} > 1 or boolean(${t} != '')", []),
+        ("now() + 0.5 > ${n}", ["days_added"]),
+        ("int((now() - ${n}) div 365.25) > 5 or decimal-date-time(now()) - 1 > 7", []),
+    ],
 )
-def test_a_pattern_that_phones_read_in_two_ways_is_told(tmp_path, pattern, told):
-    text = survey(f"text | a | ¿? | regex(., {pattern})", header="type | name | label | constraint")
+def test_what_phones_read_in_two_ways_is_told(tmp_path, relevant, told):
+    rows = ("integer | n | ¿? |", "text | t | ¿? |", f"text | a | ¿? | {relevant}")
+    text = survey(*rows, header="type | name | label | relevant")
     warnings = script.load(written(tmp_path, text)).warnings
-    assert [each.said.kind for each in warnings] == ["pattern_open"] * told
+    assert [each.said.kind for each in warnings] == told
+    assert all((each.row, each.column) == (4, "relevant") for each in warnings)
 
 
 def test_what_nobody_sees_in_a_cell_is_told_with_its_row_and_column(tmp_path):
