@@ -95,6 +95,7 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
         text = "\n".join(
             part
             for part in (
+                _cut_short(question, dialog, library, language),
                 _heading(question, dialog, library, language),
                 _how(question, dialog, library, language) if question.asked else "",
             )
@@ -116,6 +117,13 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
         shown=_shown(question, dialog, library, language),
         language="yua" if language == "yua" else "es",
     )
+
+
+def _cut_short(question: Question, dialog: Dialog, library: Library, language: str) -> str:
+    """That not all will be asked for, where somebody named more than anybody answers."""
+    many = walking.cut_short(question, dialog, library)
+    most = walking.MOST_INSTANCES
+    return f"{say('many_asked', language, {'count': many, 'most': most})}\n" if many else ""
 
 
 def _heading(question: Question, dialog: Dialog, library: Library, language: str) -> str:
@@ -152,6 +160,8 @@ def _how_key(question: Question, dialog: Dialog, library: Library) -> str:
         case "select_multiple":
             return "how_several_long" if long(question, dialog, library) else "how_several"
         case "select_one":
+            if walking.one_more(question, dialog, library):
+                return "one_more"
             if not long(question, dialog, library):
                 return ""
             return "how_long" if placed(question) else "how_long_plain"

@@ -122,6 +122,7 @@ class Repeat:
     most: int = 20
     inside: frozenset[str] = frozenset()  # its own questions' names, without those of repeats in it
     chain: tuple[str, ...] = ()  # the repeats it is in, and itself
+    row: int = 0  # of its begin_repeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ def _no_choices(script: Script) -> Iterator[Fault]:
 
 def warnings(script: Script, now: datetime = NOW) -> Iterator[Fault]:
     """Choices that a question's own rule never lets through, whatever is chosen besides: often
-    meant so, as where one has to agree."""
+    meant so, as where one has to agree. Repeats that may be asked more often than a chat does."""
+    yield from (_many(ways.ground(script, now)) if script.repeats else ())
     asked = [question for question in script.questions if _ruled(question)]
     here = ways.ground(script, now).here if asked else NOWHERE
     for question in asked:
@@ -118,6 +119,20 @@ def warnings(script: Script, now: datetime = NOW) -> Iterator[Fault]:
             if option.name not in taken:
                 what = said("never_taken", option=option.name)
                 yield Fault("survey", question.row, question.name, what)
+
+
+def _many(ground: Ground) -> Iterator[Fault]:
+    """Of what is counted by one answer at most: by several, nothing is claimed."""
+    for repeat in ground.script.repeats.values():
+        if repeat.count is None or len(repeat.count.names) > 1:
+            continue
+        name = next(iter(repeat.count.names), "")
+        tried = ground.domains[name].values if name in ground.domains else ("",)
+        each = (replace(ground.here, values={name: value}) for value in tried)
+        most = max(walking.wanted(repeat.count, here) for here in each)
+        if most > walking.MOST_INSTANCES:
+            what = said("repeat_many", count=most, most=walking.MOST_INSTANCES)
+            yield Fault("survey", repeat.row, repeat.name, what)
 
 
 def _ruled(question: Question) -> bool:

@@ -379,6 +379,8 @@ def _end(
         )
         made.append(_another(frame, outer, nested=nested))
     most = frame.row.cell("most")
+    if most and not (most.isdecimal() and int(most)):
+        reader.fault(frame.row, frame.name, said("most_number", value=most))
     repeats[frame.name] = Repeat(
         name=frame.name,
         first=frame.first,
@@ -388,6 +390,7 @@ def _end(
         most=int(most) if most.isdecimal() and int(most) else 20,
         inside=frozenset(q.name for q in made[frame.first :] if q.repeat == frame.name),
         chain=(*(other.name for other in frames if other.repeat), frame.name),
+        row=frame.row.number,
     )
 
 

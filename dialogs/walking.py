@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from dialogs import closures, logic
+from dialogs import closures, functions, logic
 from dialogs.logic import Expression, Scope
 from dialogs.questions import REFERENCE, REPEAT_ROLE, Option, Question, Repeat, Script
 from dialogs.state import Dialog, Disposition
@@ -147,8 +147,35 @@ def count(repeat: Repeat, here: Scope) -> int:
     """How many instances of a repeat there are now, where we are."""
     if repeat.count is None:
         return _going_on(here, repeat)
-    wanted = logic.number(repeat.count.evaluate(here))
-    return max(0, min(int(wanted), MOST_INSTANCES)) if wanted == wanted else 0
+    return max(0, min(wanted(repeat.count, here), MOST_INSTANCES))
+
+
+def wanted(count: Expression, here: Scope) -> int:
+    """How many instances a form wants, also where they are more than a chat asks for."""
+    return functions.whole(count.evaluate(here)) or 0
+
+
+def cut_short(question: Question, dialog: Dialog, library: Library) -> int:
+    """How many instances are wanted, where this is the first question of more than are asked."""
+    script = library.script(dialog)
+    repeat = script.repeats[question.repeat] if question.instance else None
+    if repeat is None or repeat.count is None or question.instance.rpartition("#")[2] != "1":
+        return 0
+    begun = (name.partition("#") for name in dialog.passed)
+    if any(base in repeat.inside and path == question.instance for base, _, path in begun):
+        return 0
+    outer = question.instance.rpartition("#")[0]
+    here = replace(scope(dialog, library), path=outer, within=repeat.chain[:-1])
+    many = wanted(repeat.count, here)
+    return many if many > MOST_INSTANCES else 0
+
+
+def one_more(question: Question, dialog: Dialog, library: Library) -> bool:
+    """Whether this asks for the last instance that there may be."""
+    if question.role != REPEAT_ROLE:
+        return False
+    most = library.script(dialog).repeats[question.repeat].most
+    return int(question.instance.rpartition("#")[2]) == most - 1
 
 
 # what is asked

@@ -179,7 +179,9 @@ def test_a_repeat_asks_for_another_and_counts_them(chat):
 
 def test_no_more_than_the_most_instances_are_asked_for(chat):
     person = chat(f"{PLAIN} | most", "begin_repeat | r | | 2", "text | x | ¿?", "end_repeat")
-    person.says("uno", "sí", "dos")
+    person.says("uno")
+    assert "Cabe uno más." in person.messages[-1]
+    person.says("sí", "dos")
     assert person.ended
     assert set(person.kept) == {"x#1", "r#1", "x#2"}
 
@@ -198,6 +200,16 @@ def test_a_counted_repeat_asks_as_often_as_was_said(chat):
     person.says("Ana", "Beto")
     assert person.ended
     assert person.kept == {"n": "2", "nombre#1": "Ana", "nombre#2": "Beto"}
+
+
+def test_who_names_more_than_a_chat_asks_for_is_told_so_once(chat):
+    rows = ("integer | n | ¿? |", "begin_repeat | r | | ${n}", "text | x | ¿X? |", "end_repeat")
+    person = chat(f"{PLAIN} | repeat_count", *rows)
+    assert "Son 120. Por aquí te preguntamos solo por los primeros 100." in person.says("120")
+    assert "Son 120" not in person.says("uno")
+    assert person.hears(text="atrás")
+    assert person.hears(text="atrás")
+    assert "Son" not in person.says("100")
 
 
 def test_taking_back_another_sets_its_answers_aside(chat):

@@ -213,6 +213,12 @@ def test_a_fault_is_found_in_its_sheet_row_and_cell(tmp_path, rows, more, place,
     assert any((each.sheet, each.row, each.name) == place and words in str(each) for each in found)
 
 
+def test_how_often_a_repeat_may_be_asked_is_a_number(tmp_path):
+    rows = ("begin_repeat | r | | muchos", "text | x | ¿? |", "end_repeat")
+    (told,) = problems(tmp_path, survey(*rows, header="type | name | label | most"))
+    assert told.startswith("survey, row 2, column most (r): 'muchos' does not say how many")
+
+
 def test_types_in_capitals_are_told_with_how_odk_writes_them(tmp_path):
     rows = ("Begin Group | g | G", "Select_One l | a | ¿?", "TEXT | b | ¿?", "dateTime | c | ¿?",
             "End Group | |")  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogs import checking, drawing, logic, script, simulation, walking, ways
+from dialogs import checking, drawing, logic, reaching, script, simulation, walking, ways
 from dialogs.logic import Scope
 from tests import autopsy
 
@@ -247,6 +247,26 @@ def test_a_choice_that_is_offered_and_never_taken_is_told(tmp_path):
     (tmp_path / "f.md").write_text(text, encoding="utf-8")
     told_ = checking.check(tmp_path / "f.md").warnings
     assert [fault.name for fault in told_ if "never taken" in fault.problem] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("count", "rule", "most"),
+    [("${n}", "", 1000), ("${n}", ". <= 100", 0), ("${n} + 2", ". < 100", 101), ("300", "", 300)],
+)
+def test_a_repeat_that_may_be_longer_than_a_chat_asks_is_told(tmp_path, count, rule, most):
+    lines = (
+        "type | name | label | constraint | repeat_count",
+        f"integer | n | ¿Cuántos? | {rule} |",
+        f"begin_repeat | r | | | {count}",
+        "text | x | ¿? | |",
+        "end_repeat",
+    )
+    text = "".join(f"| | {line} |\n" for line in lines)
+    (tmp_path / "f.md").write_text(f"| survey |\n{text}", encoding="utf-8")
+    told = [*reaching.warnings(script.read(tmp_path / "f.md"))]
+    assert [(each.row, each.said.column, dict(each.said.given)["count"]) for each in told] == (
+        [(3, "repeat_count", most)] if most else []
+    )
 
 
 def test_a_translation_missing_in_one_cell_is_found(tmp_path):
