@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from bot.stores import Store
 from storage import erasing
-from storage.database import reading, wipe, writing
+from storage.database import one_at_a_time, reading, wipe, writing
 from storage.erasing import Tombstone
 
 FILE = "erased.txt"
@@ -51,27 +51,34 @@ def _write(path: Path, stones: list[Tombstone]) -> None:
 
 
 def enforce(engine: Engine, data: Path, media: Store, now: datetime) -> int:
-    """At the start: forget again whoever an older copy of the database has brought back."""
-    with writing(engine) as db:
-        if not erasing.take_up(db, _read(data / FILE)):
+    """At the start: forget again whoever an older copy of the database has brought back.
+
+    The database has the tombstones again at the very end: who is killed on the way begins anew.
+    """
+    if not (data / FILE).exists():
+        return 0
+    number = 0
+    with one_at_a_time(engine):
+        with reading(engine) as db:
+            lost = erasing.lost(db, _read(data / FILE))
+        if not lost:
             return 0
-    after, number = 0, 0
-    while True:
+        after = -1
+        while after:
+            with writing(engine) as db:
+                found, after = erasing.returned(db, lost, max(after, 0))
+                for person_id in found:
+                    erasing.erase(db, person_id, now)
+            number += len(found)
         with writing(engine) as db:
-            found, after = erasing.returned(db, after)
-            for person_id in found:
-                erasing.erase(db, person_id, now)
-        number += len(found)
-        if not after:
-            break
+            erasing.take_up(db, lost)
     finish(engine, data, media, now)
     return number
 
 
 def _read(path: Path) -> Iterator[Tombstone]:
     """The lines of the file; one that broke off in the writing is passed over."""
-    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
-    for line in lines:
+    for line in path.read_text(encoding="ascii").splitlines():
         with suppress(ValueError):
             at, channel, who, folio = line.split()
             yield Tombstone(channel, bytes.fromhex(who), datetime.fromisoformat(at), folio)

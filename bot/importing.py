@@ -97,9 +97,11 @@ def _store(
     rng: Random,
     beside: Beside | None,
 ) -> bool:
-    """False if this instance has been taken before. Raises _Second."""
+    """False if this instance has been taken before, or erased. Raises _Second."""
     instance, at = held.submission.instance, held.submission.at or now
     who = f"{script.name} {instance}"
+    if erasing.is_erased(db, CHANNEL, who):
+        return False
     inbound = Inbound(CHANNEL, who[:128], who, who, at)
     noted = people.insert_new(
         db,
@@ -107,7 +109,7 @@ def _store(
         ["channel", "provider_id"],
         {"channel": CHANNEL, "provider_id": who[:128], "at": now, "state": "done"},
     )
-    if not noted or erasing.is_erased(db, CHANNEL, who, at):
+    if not noted:
         return False
     person = people.hear(db, inbound, rng)
     people.stop(db, person.id, at)

@@ -42,7 +42,18 @@ from dialogs.asking import Library
 from dialogs.phrases import both
 from dialogs.script import Script
 from dialogs.values import Message, message_to_json
-from storage import chats, database, forms, meeting, notices, outbox, retention, schema, talks
+from storage import (
+    chats,
+    database,
+    erasing,
+    forms,
+    meeting,
+    notices,
+    outbox,
+    retention,
+    schema,
+    talks,
+)
 from storage.people import insert_or_nothing
 from storage.together import Together
 from storage.vault import vault
@@ -140,15 +151,16 @@ def open_database(settings: Settings) -> Engine:
 def opened(settings: Settings) -> Iterator[Engine]:
     """The database for as long as a command takes."""
     with database.disposing(open_database(settings)) as engine:
+        erasure.enforce(engine, settings.data, stores.of(settings), datetime.now(UTC))
         yield engine
 
 
 def seed(engine: Engine, now: datetime) -> None:
     """Give an empty database the shipped online consultation, as a pilot; what takes replies to
-    invitations; and the sample of a privacy notice."""
+    invitations; the sample of a privacy notice; and the key of the tombstones."""
     with database.reading(engine) as db:
         wanting = [not forms.front(db), not forms.newest(db, forum_words.FORM)]
-        wanting.append(not notices.newest(db))
+        wanting += [not notices.newest(db), not erasing.peppered(db)]
     if not any(wanting):
         return
     shipped = resources.as_file(resources.files("dialogs.forms"))
@@ -160,6 +172,7 @@ def seed(engine: Engine, now: datetime) -> None:
         if not notices.newest(db):
             content = resources.files("dialogs").joinpath(NOTICE).read_bytes()
             notices.publish(db, content, now)
+        erasing.pepper(db)
 
 
 def library(engine: Engine, settings: Settings) -> Library:

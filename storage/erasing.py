@@ -26,7 +26,7 @@ REPEATED = timedelta(days=2)  # so long a provider may repeat a call that was an
 SHELL = timedelta(hours=1)  # for the last message to go out; usually it takes a second
 BATCH = 500  # people looked at in one transaction
 CHAT = "chat"  # whose ids of calls hold the identity
-IMPORT = "import"  # a file may be read in again whenever
+IMPORT = "import"  # whose ids of calls are the identity
 COPIES = "copies"  # what was handed out before, and lists on paper: a person has to see to it
 people, inbox, outbox, media = schema.people, schema.inbox, schema.outbox, schema.media
 erasures, doomed, passes = schema.erasures, schema.doomed_files, schema.responses
@@ -64,7 +64,7 @@ def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> Eras
     pending = COPIES if _may_be_elsewhere(db, person_id) else None
     count(db, person_id)
     _doom_files(db, person_id)
-    _forget_calls(db, person_id, at)
+    _forget_calls(db, person_id, identity, at)
     if person.channel == CHAT:
         db.execute(delete(lines).where(lines.c.chat.in_(vault.seals("people.address", address))))
     db.execute(delete(outbox).where(outbox.c.person_id == person_id))
@@ -135,11 +135,13 @@ def doom(db: Connection, name: str, *, but: int = 0) -> None:
         db.execute(insert_or_nothing(db, doomed, ["name"]), {"name": name})
 
 
-def _forget_calls(db: Connection, person_id: int, at: datetime) -> None:
-    """Of the provider's calls only the ids of the last days stay: they may be repeated."""
+def _forget_calls(db: Connection, person_id: int, identity: str, at: datetime) -> None:
+    """Of the provider's calls only the ids of the last days stay: they may be repeated. Ids that
+    hold who it is go at once; by the tombstone a file that comes again is known."""
     mine = inbox.c.person_id == person_id
-    old = and_(inbox.c.at < at - REPEATED, inbox.c.channel != IMPORT)
-    db.execute(delete(inbox).where(mine, or_(old, inbox.c.channel == CHAT)))
+    old = or_(inbox.c.at < at - REPEATED, inbox.c.channel == CHAT)
+    brought = and_(inbox.c.channel == IMPORT, inbox.c.provider_id == identity[:128])
+    db.execute(delete(inbox).where(or_(and_(mine, old), brought)))
     bare = {"person_id": None, "raw": None, "error": None, "state": "done"}
     db.execute(update(inbox).where(mine).values(bare))
 
@@ -149,25 +151,36 @@ def _forget_calls(db: Connection, person_id: int, at: datetime) -> None:
 
 def mark(db: Connection, channel: str, identity: str) -> bytes:
     """The keyed hash by which somebody erased is known again."""
-    return hmac.digest(_pepper(db), f"{channel}:{identity}".encode(), hashlib.sha256)
+    return hmac.digest(pepper(db), f"{channel}:{identity}".encode(), hashlib.sha256)
 
 
-def _pepper(db: Connection) -> bytes:
-    facts, vault = schema.facts, vault_of(db)
-    known = select(facts.c.value).where(facts.c.key == "pepper")
-    stored = db.scalar(known)
+def pepper(db: Connection) -> bytes:
+    """The key of the hashes. It is made with the database: a copy without it would be given another
+    when it is put back, and know nobody by the tombstones of since."""
+    vault, stored = vault_of(db), _stored(db)
     if stored is None:
         made = vault.hide("facts.pepper", secrets.token_hex(32)).hex()
-        db.execute(insert_or_nothing(db, facts, ["key"]), {"key": "pepper", "value": made})
-        stored = db.execute(known).scalar_one()
+        row = {"key": "pepper", "value": made}
+        db.execute(insert_or_nothing(db, schema.facts, ["key"]), row)
+        stored = _stored(db) or made
     return bytes.fromhex(vault.show("facts.pepper", bytes.fromhex(stored)))
 
 
-def is_erased(db: Connection, channel: str, identity: str, since: datetime) -> bool:
-    """Whether what was said at this moment was erased later: whoever reads data in asks this."""
+def peppered(db: Connection) -> bool:
+    """Whether there is that key."""
+    return _stored(db) is not None
+
+
+def _stored(db: Connection) -> str | None:
+    facts = schema.facts
+    return db.scalar(select(facts.c.value).where(facts.c.key == "pepper"))
+
+
+def is_erased(db: Connection, channel: str, identity: str) -> bool:
+    """Whether this was erased before: whoever reads data in asks it. However a file dates what it
+    brings, or does not, an instance of it is the same for ever."""
     who = mark(db, channel, identity)
-    later = exists().where(erasures.c.who == who, erasures.c.at >= since)
-    return bool(db.scalar(select(later)))
+    return bool(db.scalar(select(exists().where(erasures.c.who == who))))
 
 
 def unfiled(db: Connection) -> list[Tombstone]:
@@ -179,27 +192,30 @@ def unfiled(db: Connection) -> list[Tombstone]:
     return [Tombstone(row.channel, row.who, row.at, row.folio) for row in rows]
 
 
-def take_up(db: Connection, stones: Iterable[Tombstone]) -> int:
-    """Add tombstones that the database has lost: an older copy of it was put back."""
+def lost(db: Connection, stones: Iterable[Tombstone]) -> list[Tombstone]:
+    """Tombstones that the database does not have: an older copy of it was put back."""
     have = {(row.who, row.at) for row in db.execute(select(erasures.c.who, erasures.c.at))}
-    lost = [stone for stone in stones if (stone.who, stone.at) not in have]
-    for stone in lost:
+    return [stone for stone in stones if (stone.who, stone.at) not in have]
+
+
+def take_up(db: Connection, stones: Iterable[Tombstone]) -> None:
+    """Let the database have them again, once nobody is left whom they are for."""
+    for stone in stones:
         row = {"channel": stone.channel, "who": stone.who, "at": stone.at, "folio": stone.folio}
         db.execute(insert(erasures).values(**row, filed=True))
-    return len(lost)
 
 
-def returned(db: Connection, after: int = 0) -> tuple[list[int], int]:
+def returned(db: Connection, stones: Iterable[Tombstone], after: int = 0) -> tuple[list[int], int]:
     """Of the next people, those who were erased after they had come; and where to go on, or 0."""
     columns = (people.c.id, people.c.channel, people.c.identity, people.c.created_at)
     query = select(*columns).where(people.c.id > after).order_by(people.c.id).limit(BATCH)
     rows = db.execute(query).all()
-    stones = {row.who: row.at for row in db.execute(select(erasures).order_by(erasures.c.at))}
+    erased = {stone.who: stone.at for stone in sorted(stones, key=lambda stone: stone.at)}
     vault = vault_of(db)
     found = []
     for row in rows:
         who = mark(db, row.channel, vault.open("people.identity", row.identity))
-        if who in stones and row.created_at < stones[who]:
+        if who in erased and row.created_at < erased[who]:
             found.append(row.id)
     return found, rows[-1].id if len(rows) == BATCH else 0
 

@@ -8,20 +8,27 @@ import os
 import re
 import shutil
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
-from bot import serving
+from bot import erasure, serving
 from bot.cli import main
+from storage import schema
+from storage.database import reading
 from tests import databases
 from tests.databases import Postgres
-from tests.world import World
+from tests.emulators import twilio_people
+from tests.world import PATIENCE, World
 from tests.world import world as live
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
+KEY = "una clave de prueba"
 
 
 def script(name: str, folder: Path, data: Path) -> str:
@@ -31,50 +38,83 @@ def script(name: str, folder: Path, data: Path) -> str:
     return ran.stdout.strip()
 
 
-def test_a_copy_made_while_it_runs_comes_back_whole(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    url = f"sqlite:///{data / 'consulta.db'}"
+@dataclass(frozen=True)
+class Copied:
+    """A copy that was made while the program ran, and what Ana had answered then."""
+
+    folder: Path
+    answers: dict[str, str]
+    beto: bytes  # his pseudonym
+    erased: str  # the list of who was erased since
+
+
+def copied(data: Path, url: str, copies: Path) -> Copied:
+    """Ana and Beto answer and speak; a copy is made; then Beto has everything erased."""
     with live(data, url) as world:
         world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
+        world.answers_until("beto", "hola", "es", "si", "2", "Tizimín", "si", "saltar", "si")
         world.speaks("ana")
-        made = script("backup.sh", tmp_path / "copies", data)
-        before = world.stored("ana")
+        world.does("beto", twilio_people.voice(world.cast["beto"], "audio/mpeg"))
+        made, before = script("backup.sh", copies, data), world.stored("ana")
+        with reading(world.parts.engine) as db:
+            his = select(schema.people.c.pseudonym).where(schema.people.c.channel == "whatsapp")
+            pseudonym: str = db.execute(his).scalar_one()
+        world.answers_until("beto", "borrar mis datos", "sí")
+        file, until = data / erasure.FILE, time.monotonic() + PATIENCE
+        while not file.exists() or not file.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    return Copied(Path(made), before, pseudonym.encode(), file.read_text())
+
+
+def put_back(made: Copied, data: Path, url: str, out: Path) -> None:
+    """As docs/privacy.md says. What is exported at once, before anything runs, is without Beto."""
     shutil.rmtree(data)
-    script("restore.sh", Path(made), data)
+    script("restore.sh", made.folder, data)
+    (data / erasure.FILE).write_text(made.erased)
+    known = {"CONSULTA_DATA": str(data), "CONSULTA_DATABASE_URL": url, "CONSULTA_SECRET_KEY": KEY}
+    ran = CliRunner().invoke(main, ["export", "--format", "csv", str(out)], env=known)
+    assert ran.exit_code == 0, ran.output
+    exported = (out / "answers.csv").read_text(encoding="utf-8")
+    assert "31050" in exported
+    assert "31096" not in exported
+
+
+def all_is_there_but_beto(made: Copied, world: World) -> None:
+    assert world.stored("ana") == made.answers
+    [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
+    assert [row["media"]] == world.parts.post.media.names()
+    assert world.count(schema.people) == world.count(schema.media) == 1
+    assert world.count(schema.erased_responses) == 1
+    assert "Las tres preguntas" in world.says("ana", "repetir")[-1]
+
+
+def test_a_copy_made_while_it_runs_comes_back_whole_but_for_who_was_erased_since(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    url = f"sqlite:///{data / 'consulta.db'}"
+    made = copied(data, url, tmp_path / "copies")
+    put_back(made, data, url, tmp_path / "out")
     with live(data, url) as world:
-        assert world.stored("ana") == before
-        [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
-        assert row["media"] in world.parts.post.media.names()
-        assert "Las tres preguntas" in says_again(world)
+        all_is_there_but_beto(made, world)
+    assert not any(made.beto in file.read_bytes() for file in data.glob("consulta.db*"))
 
 
-def test_a_copy_of_postgresql_made_while_it_runs_comes_back_whole(
+def test_a_copy_of_postgresql_comes_back_whole_but_for_who_was_erased_since(
     tmp_path: Path, pg: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
     monkeypatch.setenv("PATH", f"{databases.binaries()}{os.pathsep}{os.environ['PATH']}")
     with pg.fresh() as url:
         monkeypatch.setenv("CONSULTA_DATABASE_URL", url)
-        with live(data, url) as world:
-            world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí")
-            world.speaks("ana")
-            made = script("backup.sh", tmp_path / "copies", data)
-            before = world.stored("ana")
-            world.says("ana", "no")  # after the copy
-    shutil.rmtree(data)
+        made = copied(data, url, tmp_path / "copies")
     with pg.fresh("template1") as url:
         monkeypatch.setenv("CONSULTA_DATABASE_URL", url)
-        script("restore.sh", Path(made), data)
+        put_back(made, data, url, tmp_path / "out")
         monkeypatch.delenv("CONSULTA_DATABASE_URL")
         with live(data, url) as world:
-            assert world.stored("ana") == before
-            [row] = [row for row in world.rows("ana") if row["question"] == "localidad"]
-            assert row["media"] in world.parts.post.media.names()
-            assert "Las tres preguntas" in says_again(world)
-
-
-def says_again(world: World) -> str:
-    return world.says("ana", "repetir")[-1]
+            all_is_there_but_beto(made, world)
 
 
 @pytest.mark.parametrize("unit", sorted(DEPLOY.glob("systemd/*.service")), ids=lambda p: p.stem)
@@ -121,7 +161,7 @@ def test_from_sqlite_to_postgresql_by_one_command(tmp_path: Path, pg: Postgres) 
         known = {
             "CONSULTA_DATA": str(tmp_path),
             "CONSULTA_DATABASE_URL": here,
-            "CONSULTA_SECRET_KEY": "una clave de prueba",
+            "CONSULTA_SECRET_KEY": KEY,
         }
         moved = CliRunner().invoke(main, ["db", "move", there], env=known)
         assert moved.exit_code == 0, moved.output

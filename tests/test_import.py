@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import openpyxl
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from bot import collected, importing, voices, wiring
 from bot.settings import Settings
@@ -17,7 +17,7 @@ from bot.stores import Folder
 from dialogs import script, submissions, tables
 from dialogs.state import Dialog
 from dialogs.walking import Library
-from storage import database, forms, institutions, schema
+from storage import database, erasing, forms, institutions, schema
 from storage.database import vault_of
 from tests.emulators import samples
 
@@ -307,6 +307,23 @@ def test_nobody_is_written_to_because_of_an_import(engine, tmp_path):
     with database.reading(engine) as db:
         assert None not in db.scalars(select(schema.people.c.stopped_at)).all()
         assert db.scalars(select(schema.outbox.c.id)).all() == []
+
+
+def test_who_was_erased_does_not_come_in_again_with_the_same_file_dated_or_not(engine, tmp_path):
+    undated = GOOD.replace("2021-08-14T10:00:00Z", "")
+    assert take(engine, tmp_path / "s.csv", HEADER + undated).taken == 2
+    with database.writing(engine) as db:
+        for one in db.scalars(select(schema.people.c.id)).all():
+            erasing.erase(db, one, NOW + timedelta(days=1))
+        assert not db.scalars(select(schema.inbox.c.provider_id)).all()
+    for now in (NOW, NOW + timedelta(days=9)):
+        with database.writing(engine) as db:
+            read = forms.load(db, "comunidades", 1)
+            found = submissions.read(tmp_path / "s.csv", read)
+            again = importing.take(db, read, found, now, Random(2))
+            assert (again.taken, again.repeated) == (0, 2)
+            for table in (schema.people, schema.inbox, schema.responses):
+                assert db.scalar(select(func.count()).select_from(table)) == 0
 
 
 def test_of_each_institution_one_answer_counts(engine, tmp_path):
