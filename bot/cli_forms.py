@@ -188,11 +188,11 @@ def form_import(file: Path, out: Path) -> None:
 
 
 def _whole(file: Path) -> Workbook:
-    """Every sheet; what cannot be taken along is told, and two columns by one name are refused."""
+    """Every sheet; what cannot be taken along is told, and what cannot be read is refused."""
     book = tables.read(file)
-    twice = [fault for name, sheet in book.items() for fault in script.repeated(name, sheet)]
-    if twice:
-        raise Faulty("\n".join(f"{file}, {fault}" for fault in twice))
+    unusable = [fault for name, sheet in book.items() for fault in script.unusable(name, sheet)]
+    if unusable:
+        raise Faulty("\n".join(f"{file}, {fault}" for fault in unusable))
     for name, sheet in book.items():
         for fault in script.left_out(name, sheet):
             click.echo(f"{file}, {fault}", err=True)

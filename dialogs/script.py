@@ -151,8 +151,9 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
         if name in book and book[name].rows:
             what = said("sheet_refused", page=name, cure=said(cure))
             reader.faults.append(Fault(name, book[name].rows[0][0], "", what))
+    for name in book.keys() & {*tables.SHEETS, "external_choices"}:
+        reader.faults += unusable(name, book[name])
     for name in book.keys() & {"survey", "choices"}:
-        reader.faults += repeated(name, book[name])
         _check_same(reader, name, book[name])
         _check_cells(reader, name, book[name])
     _check_choices(reader, book)
@@ -191,10 +192,18 @@ def _check_cells(reader: Reader, name: str, sheet: Sheet) -> None:
     reader.warnings += left_out(name, sheet)
 
 
-def repeated(name: str, sheet: Sheet) -> Iterator[Fault]:
-    """Two columns by one name: only one of them would be read."""
+def unusable(name: str, sheet: Sheet) -> Iterator[Fault]:
+    """Two columns by one name, of which only one would be read; formulas that came to nothing."""
     for header in sheet.repeated:
         yield Fault(name, 1, "", said("column_twice", column=header), header)
+    cells = dict(sheet.rows)
+    for row, header in sheet.formulas:
+        formula = cells[row][header][:LONGEST_QUOTED]
+        yield Fault(name, row, "", said("formula", formula=formula), header)
+    for row, header in ((row, header) for row, by in sheet.rows for header in by):
+        if cells[row][header] in tables.ERRORS:
+            what = said("formula_error", error=cells[row][header])
+            yield Fault(name, row, "", what, header)
 
 
 def left_out(name: str, sheet: Sheet) -> Iterator[Fault]:

@@ -30,8 +30,16 @@ MARK = re.compile(r"(\\*)(\||<br>)")
 TO_ESCAPE = re.compile(r"(\\*)(\||<br>|\n)")
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"  # of LibreOffice, at its file's beginning
 FORMULA = frozenset("=+-@\t\r＝＋－＠")  # with these a cell begins that is computed
+COMPUTED = re.compile(rb"<f[ >]")  # a formula in a sheet's XML
 NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
+ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")  # of formulas
 LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end of a line
+
+
+class Formula(str):
+    """A cell that a spreadsheet computes, as it is written: what it comes to is not in the file."""
+
+    __slots__ = ()
 
 
 class TableError(ValueError):
@@ -51,6 +59,7 @@ class Sheet:
     repeated: tuple[str, ...] = ()  # headers that stand there twice
     stray: tuple[tuple[int, str], ...] = ()  # cells under no header, which are left out: row, words
     spaced: tuple[tuple[int, str], ...] = ()  # cells with spaces around, taken off: row, header
+    formulas: tuple[tuple[int, str], ...] = ()  # cells whose result is not there: row, header
 
 
 Workbook = Mapping[str, Sheet]
@@ -128,7 +137,8 @@ def _sheet(lines: Iterable[Line]) -> Sheet:
     if not filled:
         return Sheet((), ())
     headers = [" ".join(cell.split()) for cell in filled[0][1]]
-    rows, stray, spaced = [], list[tuple[int, str]](), list[tuple[int, str]]()
+    rows = []
+    stray, spaced, formulas = (list[tuple[int, str]]() for _ in range(3))
     for number, cells in filled[1:]:
         row: dict[str, str] = {}
         for header, cell in zip_longest(headers, cells, fillvalue=""):
@@ -139,31 +149,60 @@ def _sheet(lines: Iterable[Line]) -> Sheet:
                 stray.append((number, plain))
             if header and plain != cell:
                 spaced.append((number, header))
+            if header and isinstance(cell, Formula):
+                formulas.append((number, header))
         rows.append((number, row))
     named = tuple(header for header in headers if header)
     twice = tuple(dict.fromkeys(header for header in named if named.count(header) > 1))
-    return Sheet(tuple(dict.fromkeys(named)), tuple(rows), twice, tuple(stray), tuple(spaced))
+    return Sheet(
+        tuple(dict.fromkeys(named)),
+        tuple(rows),
+        twice,
+        tuple(stray),
+        tuple(spaced),
+        tuple(formulas),
+    )
 
 
 # from each format
 
 
 def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
-    import openpyxl  # here: a server needs it seldom, and would hold it in memory
-
     try:
-        if sum(part.file_size for part in ZipFile(io.BytesIO(content)).filelist) > UNPACKED:
+        packed = ZipFile(io.BytesIO(content))
+        if sum(part.file_size for part in packed.filelist) > UNPACKED:
             raise TableError(said("too_much"))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
-            book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        results = written = _opened(content, results=True)
+        if any(COMPUTED.search(packed.read(name)) for name in packed.namelist()):
+            written = _opened(content, results=False)
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
         raise TableError(said("damaged", error=str(error))) from None
-    for sheet in book.worksheets:
+    for sheet in results.worksheets:
         if sheet.max_row * sheet.max_column > MOST_CELLS:
             raise TableError(said("too_much"))
-        rows = enumerate(sheet.iter_rows(values_only=True), 1)
-        yield sheet.title, [(number, [_cell(value) for value in row]) for number, row in rows]
+        both = zip(sheet.iter_rows(values_only=True), written[sheet.title].iter_rows(), strict=True)
+        yield (
+            sheet.title,
+            [
+                (number, [_computed(*pair) for pair in zip(values, cells, strict=True)])
+                for number, (values, cells) in enumerate(both, 1)
+            ],
+        )
+
+
+def _opened(content: bytes, *, results: bool) -> Any:
+    import openpyxl  # here: a server needs it seldom, and would hold it in memory
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the spreadsheet holds besides its cells
+        return openpyxl.load_workbook(io.BytesIO(content), data_only=results)
+
+
+def _computed(value: object, cell: Any) -> str:
+    """A program that computes nothing, and not Excel, writes formulas without what they come to."""
+    if value is None and cell.data_type == "f":
+        return Formula(getattr(cell.value, "text", cell.value))
+    return _cell(value)
 
 
 def _from_xls(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
@@ -193,7 +232,9 @@ def _xls_cell(cell: Any, mode: int) -> str:
             return _cell(cell.value)
     if cell.ctype == xlrd.XL_CELL_BOOLEAN:
         return _cell(bool(cell.value))
-    return "" if cell.ctype == xlrd.XL_CELL_ERROR else _cell(cell.value)
+    if cell.ctype == xlrd.XL_CELL_ERROR:
+        return str(xlrd.error_text_from_code.get(cell.value, ERRORS[0]))
+    return _cell(cell.value)
 
 
 def _cell(value: object) -> str:

@@ -613,6 +613,27 @@ def test_a_time_alone_in_a_spreadsheet_is_no_day_of_1899():
     assert tables._cell(datetime(2024, 5, 6)) == "2024-05-06"  # noqa: DTZ001
 
 
+def test_a_formula_whose_result_is_not_in_the_file_is_told_and_so_is_one_that_fails(tmp_path):
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "survey"
+    for row in (
+        ("type", "name", "label"),
+        ("text", "a", '=CONCATENATE("¿", "A?")'),
+        ("text", "b", "#REF!"),
+    ):
+        book.worksheets[0].append(row)
+    book.create_sheet("settings").append(("form_title",))
+    book.worksheets[1].append(("=survey!A1",))
+    book.save(tmp_path / "f.xlsx")
+    found = script.load(tmp_path / "f.xlsx").faults
+    assert [(each.sheet, each.row, each.column, each.said.kind) for each in found] == [
+        ("settings", 2, "form_title", "formula"),
+        ("survey", 2, "label", "formula"),
+        ("survey", 3, "label", "formula_error"),
+    ]
+    assert "save it, or write the text" in found[1].cure
+
+
 def test_a_spreadsheet_of_another_program_is_refused_with_what_to_do(tmp_path):
     with ZipFile(tmp_path / "f.ods", "w") as made:
         made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
