@@ -103,7 +103,8 @@ def _one(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
             return missed(talk, asked, library, fault)
         return kept(talk, asked, found.options[0].name, text, library)
     if found.options:
-        return _confirm(talk, asked, found.options, library)
+        which = "one_of_these" if found.named else "which_of_these"
+        return _confirm(talk, asked, found.options, library, which)
     return missed(talk, asked, library)
 
 
@@ -112,6 +113,7 @@ def _confirm(
     asked: Asked,
     found: tuple[Option, ...],
     library: Library,
+    which: str = "which_of_these",
 ) -> Turn:
     """Offer near-misses back as choices: one is asked about, several are listed."""
     dialog, question, script = asked
@@ -127,7 +129,7 @@ def _confirm(
         return moving.offer(talk, words, (Choice(payloads[0], yes), Choice(again, no)))
     choices = tuple(map(Choice, payloads, labels))
     other = Choice(again, say("other_one", talk.language))
-    return moving.offer(talk, say("which_of_these", talk.language), (*choices, other))
+    return moving.offer(talk, say(which, talk.language), (*choices, other))
 
 
 def _several(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:

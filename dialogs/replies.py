@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import chain
 from math import asin, cos, radians, sin, sqrt
@@ -24,6 +24,11 @@ SURE = 82.0  # of 100: in a short list, taken without asking back ("muger" has 8
 MARGIN = 8.0  # how far the second must stay behind for the first to be the only one
 LONGEST = 300  # letters: what is longer names no choice, and is not held in memory to compare
 LONG = 12  # more choices than this are not listed: people type
+FEW_WORDS = 2  # in a part of a reply that names one thing more; longer ones tell about the first
+BETWEEN = re.compile(r"[,;/\n+]|\b[yeou]\b", re.IGNORECASE)
+COURTESIES = frozenset(
+    ("gracias", "favor", "saludos", "nada", "mas", "solo", "si", "no", "claro", "bueno", "por")
+)
 FILLERS_TEXT = (
     "vivo en soy de del el la los las un una es mi municipio pueblo ciudad yuc yucatan "
     "mexico aqui opcion numero num respuesta quiero prefiero pues creo que"
@@ -131,6 +136,7 @@ class Found:
 
     options: tuple[Option, ...] = ()
     sure: bool = False
+    named: bool = False  # whether each of several was named, where one may be chosen
 
 
 def choice(options: Sequence[Option], text: str) -> Found:
@@ -147,7 +153,25 @@ def choice(options: Sequence[Option], text: str) -> Found:
         return Found((between,), sure=True)
     if answer := _yes_no(options, text):
         return Found((answer,), sure=True)
-    return _near(options, said)
+    parts = [part for part in BETWEEN.split(text) if plain(part)]
+    if len(parts) < 2:
+        return _near(options, said)
+    each = _once(part.options[0] for part in (choice(options, part) for part in parts) if part.sure)
+    if len(each) > 1:
+        return Found(each, named=True)
+    found = _near(options, said)
+    return replace(found, sure=found.sure and not _lists_more(found.options[0], parts))
+
+
+def _lists_more(option: Option, parts: Sequence[str]) -> bool:
+    """Whether a part is neither the option nor a courtesy: "luz" in "agua, luz" without a luz."""
+    for part in map(plain, parts):
+        words = {*part.split()} - FILLERS - COURTESIES
+        own = {word for name in _names(option) for word in (name, *name.split())}
+        near = (_nearness(word, other) >= NEAR for word in (part, *words) for other in own)
+        if 0 < len(words) <= FEW_WORDS and not any(near):
+            return True
+    return False
 
 
 def named(options: Sequence[Option], text: str) -> Option | None:

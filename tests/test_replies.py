@@ -76,6 +76,37 @@ def test_what_names_no_choice_is_not_guessed(written: str) -> None:
     assert not replies.choice(CONSENT, written).sure
 
 
+SERVICES = tuple(
+    Option(name, {"es": label}, {}, {})
+    for name, label in (
+        *(("agua", "Agua"), ("luz", "Luz"), ("calles", "Calles y banquetas"), ("otro", "Otro")),
+        *(("tren", "Tren"), ("camion", "Camión")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "sure"),
+    [
+        ("agua, luz", "agua luz", False),
+        ("el agua y la luz", "agua luz", False),
+        ("Agua o calles", "agua calles", False),
+        ("1, 3", "agua calles", False),
+        ("luz/agua/calles", "luz agua calles", False),
+        ("agua, drenaje", "agua", False),
+        ("agua, gracias", "agua", True),
+        ("agua, pues nunca nos llega a la casa", "agua", True),
+        ("calles y banquetas", "calles", True),
+        ("calles y vanquetas", "calles", True),
+        ("camion, camión", "camion", True),
+    ],
+)
+def test_where_one_may_be_chosen_two_are_not_taken_for_the_first(written, names, sure) -> None:
+    found = replies.choice(SERVICES, written)
+    assert (" ".join(option.name for option in found.options), found.sure) == (names, sure)
+    assert found.named == (" " in names)
+
+
 def test_a_number_is_no_place_in_a_list_that_is_not_shown() -> None:
     assert replies.choice(MUNICIPALITIES, "1").options == ()
 
