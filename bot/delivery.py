@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -231,12 +231,12 @@ def _placed(db: Connection, post: Post, ahead: Ahead, letters: Sequence[Letter])
     used = dict.fromkeys(ahead.slots, 0)
     for letter in letters:
         assert letter.message is not None
+        name, cost, moment = letter.channel, letter.message.sends, 0.0
+        if name in used:
+            moment = ahead.slots[name].at(used[name])
+            used[name] += cost
         after = ahead.lines.get(letter.person_id)
-        ready = Ready(letter, letter.message, cost=letter.message.sends, after=after)
-        if (name := letter.channel) in used:
-            ready = replace(ready, moment=ahead.slots[name].at(used[name]))
-            used[name] += ready.cost
-        found.append(ready)
+        found.append(Ready(letter, letter.message, moment=moment, cost=cost, after=after))
     for name, count in used.items():
         _take(db, post, name, ahead.slots[name], count, replied=count > 0)
     return found
@@ -300,8 +300,8 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet, by=post.number)
     found, used = [], 0
     for letter in letters:
-        if ready := _ready(db, post, letter, now):
-            found.append(replace(ready, moment=slots.at(used)))
+        if ready := _ready(db, post, letter, now, slots.at(used)):
+            found.append(ready)
             used += ready.cost
     replied = any(letter.lane == outbox.REPLY for letter in letters)
     _take(db, post, name, slots, used, replied=replied)
@@ -340,24 +340,26 @@ def _share(post: Post, name: str, slots: int) -> int:
     return share
 
 
-def _ready(db: Connection, post: Post, letter: Letter, now: datetime) -> Ready | None:
-    """The letter with its words; None if there is nothing to send now."""
+def _ready(
+    db: Connection, post: Post, letter: Letter, now: datetime, moment: float = 0.0
+) -> Ready | None:
+    """The letter with its words, to be sent at this moment; None if there is nothing to send."""
     if letter.channel == "whatsapp" and not timing.may_write_freely(letter.heard_at, now):
-        return _knock(db, post, letter)
+        return _knock(db, post, letter, moment)
     message = letter.message
     if message is None:
         message = post.words.of(db, post.library, letter, now)
-    return Ready(letter, message, cost=message.sends)
+    return Ready(letter, message, moment=moment, cost=message.sends)
 
 
-def _knock(db: Connection, post: Post, letter: Letter) -> Ready | None:
+def _knock(db: Connection, post: Post, letter: Letter, moment: float) -> Ready | None:
     """WhatsApp's window is closed: ask by template, once, if there is one; else hold."""
     template = post.words.template(db, letter)
     if template is None or letter.asked_at:
         reason = invitations.NO_TEMPLATE if letter.invitation_id else invitations.WINDOW
         outbox.hold(db, letter, reason)
         return None
-    return Ready(letter, Message(""), template)
+    return Ready(letter, Message(""), template, moment)
 
 
 def _start(post: Post, work: Coroutine[Any, Any, None]) -> None:

@@ -457,6 +457,7 @@ def look(message: Message) -> shape.Look:
     return shape.Look(text, tuple(tuple(label for label, _ in row) for row in rows))
 
 
+@lru_cache(maxsize=64)  # what is sent to many
 def _markup(rows: Rows) -> str:
     """The buttons as they travel; empty if there are none."""
     if not rows:

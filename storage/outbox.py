@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -291,9 +291,8 @@ def _leased(
     for row in rows:
         if row.invitation_id and (ending := _pointless(row, refused.get(row.id), now)):
             _settle(db, row, state=ending[0], reason=ending[1])
-        elif found := _opened(db, row):
-            attempts = row.attempts + 1
-            letters.append(replace(found, state="leased", attempts=attempts, attempted_at=now))
+        elif found := _opened(db, row, now):
+            letters.append(found)
     if letters:
         ids = [each.id for each in letters]
         given = {"ids": ids, "until": now + LEASE, "now": now, "by": by}
@@ -323,10 +322,10 @@ def hand_over(db: Connection, ids: Sequence[int], now: datetime) -> set[int]:
     return set(db.scalars(HANDED[db.dialect.name], {"ids": list(ids), "now": now}))
 
 
-def _opened(db: Connection, row: Row[Any]) -> Letter | None:
-    """The letter; one that cannot be read ends here, and holds up no other."""
+def _opened(db: Connection, row: Row[Any], now: datetime) -> Letter | None:
+    """The leased letter; one that cannot be read ends here, and holds up no other."""
     try:
-        return letter(db, row)
+        return letter(db, row, now)
     except (LookupError, TypeError, ValueError, InvalidTag) as error:
         log.error("a letter cannot be read", id=row.id, error=type(error).__name__)
         failed(db, row, UNREADABLE)
@@ -344,8 +343,9 @@ def _pointless(row: Row[Any], refused: str | None, now: datetime) -> tuple[str, 
     return ("missed", TOO_LATE) if row.latest <= now else None
 
 
-def letter(db: Connection, row: Row[Any]) -> Letter:
-    """A row of the outbox with its person's address, heard_at and language."""
+def letter(db: Connection, row: Row[Any], leased_at: datetime | None = None) -> Letter:
+    """A row of the outbox with its person's address, heard_at and language; as it is once leased,
+    if it is."""
     vault = vault_of(db)
     hidden = vault.show("outbox.message", row.message) if row.message else None
     return Letter(
@@ -355,12 +355,12 @@ def letter(db: Connection, row: Row[Any]) -> Letter:
         lane=row.lane,
         address=vault.open("people.address", row.address),
         message=message_from_json(json.loads(hidden)) if hidden else None,
-        attempts=row.attempts,
+        attempts=row.attempts + 1 if leased_at else row.attempts,
         heard_at=row.heard_at,
-        state=row.state,
+        state="leased" if leased_at else row.state,
         invitation_id=row.invitation_id,
         language=row.language,
-        attempted_at=row.attempted_at,
+        attempted_at=leased_at or row.attempted_at,
         asked_at=row.asked_at,
     )
 
