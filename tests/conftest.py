@@ -11,15 +11,11 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from storage import database
-from storage.vault import vault
 from tests import databases, listening
 from tests.world import World, settings
 from tests.world import world as live
 from webhooks import create_app
 from webhooks.app import deliver
-
-KEY = "una clave de prueba"
 
 
 @pytest.fixture(autouse=True)
@@ -45,21 +41,15 @@ def _nothing_of_a_person_is_logged() -> Iterator[None]:
 def pg() -> Iterator[databases.Postgres]:
     """A PostgreSQL server with the tables in its template; skips where there is none."""
     with databases.postgres() as server:
-        server.prepare(_make_tables)
+        server.prepare(databases.begin)
         yield server
-
-
-def _make_tables(url: str) -> None:
-    engine = database.connect(url, vault(KEY))
-    database.upgrade(engine)
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database, once of each kind."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'consulta.db'}"
+        yield databases.sqlite(tmp_path)
         return
     with request.getfixturevalue("pg").fresh() as url:
         yield url
@@ -75,7 +65,7 @@ def world(tmp_path: Path, database_url: str) -> Iterator[World]:
 @pytest.fixture
 def small_world(tmp_path: Path) -> Iterator[World]:
     """The same on SQLite alone, where the database does not matter."""
-    with live(tmp_path, f"sqlite:///{tmp_path / 'consulta.db'}") as made:
+    with live(tmp_path, databases.sqlite(tmp_path)) as made:
         yield made
 
 
@@ -83,6 +73,7 @@ def small_world(tmp_path: Path) -> Iterator[World]:
 def chat_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a live program with the local chat page."""
     folder = tmp_path_factory.mktemp("chat")
+    databases.sqlite(folder)
     app = create_app(settings(folder, chat=True))
     deliver(app, app.extensions["parts"])
     server = make_server("127.0.0.1", 0, app, threaded=True)

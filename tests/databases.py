@@ -1,11 +1,13 @@
-"""A real PostgreSQL for the tests: started from Debian's binaries, thrown away at the end.
+"""Databases for the tests: copies of one that the program made, which takes it a second.
 
+SQLite's is a file. PostgreSQL is real, started from Debian's binaries and thrown away at the end.
 The server listens on a socket in a directory of its own and nowhere else. Under
 pytest-xdist every worker starts one of its own (about two seconds), which needs no lock.
 """
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import pwd
@@ -18,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +29,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bot import wiring
 from tests import listening
+from tests.world import KEY, settings
 
 USER = "consulta"
 TEMPLATE = "template_consulta"
@@ -38,6 +43,26 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "60",
 }
+
+
+def begin(url: str) -> None:
+    """The tables, and what is in every database from the first day, under the tests' key."""
+    wiring.open_database(settings(Path("/nowhere"), database_url=url)).dispose()
+
+
+def sqlite(folder: Path) -> str:
+    """The URL of a new SQLite database, in the folder of a program that finds its key there too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "secret.key").write_text(KEY)
+    return f"sqlite:///{shutil.copyfile(_begun(), folder / 'consulta.db')}"
+
+
+@cache
+def _begun() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="sqlite-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    begin(f"sqlite:///{folder / 'consulta.db'}")
+    return folder / "consulta.db"
 
 
 @dataclass(frozen=True, slots=True)

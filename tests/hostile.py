@@ -29,6 +29,7 @@ from bot.wiring import Parts
 from dialogs import moving
 from storage import answers, outbox, people, schema
 from storage.database import reading, writing
+from tests import databases
 from tests.emulators import telegram_people, twilio_people
 from tests.world import PUBLIC, SECRET, START, settings
 from webhooks import create_app
@@ -235,7 +236,7 @@ class Honest:
 def siege(folder: Path, seed: int, url: str = "") -> Iterator[Siege]:
     """The program, its clock in the siege's hands. No provider is there: what goes out is noted."""
     known = settings(
-        folder, public_url=PUBLIC, database_url=url, chat=True,
+        folder, public_url=PUBLIC, database_url=url or databases.sqlite(folder), chat=True,
         telegram_token=SecretStr("1:x"), telegram_secret=SecretStr(SECRET),
         twilio_account_sid="AC" + "0" * 32, twilio_auth_token=SecretStr(TOKEN),
         whatsapp_from="whatsapp:+5219990000000",

@@ -9,24 +9,29 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection, insert
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from bot import demo
 from bot.wiring import Parts
-from storage import organizers
+from storage import organizers, schema
 from storage.database import reading, writing
+from tests import databases
 from tests.world import settings
 from webhooks import create_app
 
 PASSWORD = "cuatro palabras al azar"
 PEOPLE = 60
+HELD = PasswordHasher(time_cost=1, memory_cost=8).hash(PASSWORD)  # to check it takes no time
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -113,6 +118,7 @@ def _filled(people: int) -> Path:
     made = TemporaryDirectory(prefix="pages-")
     atexit.register(made.cleanup)
     folder = Path(made.name)
+    databases.sqlite(folder)
     with _opened(folder) as site:
         _fill(site, people)
     return folder
@@ -129,8 +135,14 @@ def _opened(folder: Path, url: str = "") -> Iterator[Pages]:
 def _fill(made: Pages, people: int) -> None:
     with writing(made.parts.engine) as db:
         for role in organizers.ROLES:
-            organizers.add(db, address(role), "Dora Canul", role, PASSWORD, made.parts.clock())
+            account(db, role, "Dora Canul", made.parts.clock())
     demo.fill(made.parts, people)
+
+
+def account(db: Connection, role: str, name: str, at: datetime) -> None:
+    """Somebody with a role and the password of everybody here."""
+    given = {"email": address(role), "name": name, "role": role, "password": HELD}
+    db.execute(insert(schema.organizers).values(given, created_at=at))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dialogs.ages import Row
 from storage import ages as stored
 from storage import forms, schema
 from storage.database import writing
+from tests import databases
 from tests.pages_world import Pages, pages
 
 YEARS = [Row(age, age, 20, 10, 10) for age in range(100)] + [Row(100, None, 40, 10, 30)]
@@ -61,6 +62,7 @@ def test_what_is_shipped_agrees_with_the_municipalities():
 
 
 def test_a_table_of_inegi_is_taken_as_it_is(tmp_path, monkeypatch):
+    databases.sqlite(tmp_path)
     monkeypatch.setenv("CONSULTA_DATA", str(tmp_path))
     path = tmp_path / "tabla.csv"
     path.write_text(

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from bot.cli import main
 from dialogs import script, tables, translations
+from tests import databases
 from tests.emulators import samples
 
 FORMS = Path(script.__file__).parent / "forms"
@@ -21,6 +22,7 @@ GOOD = "| survey |\n| | type | name | label |\n| | text | a | ¿A? |\n"
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
+    databases.sqlite(tmp_path / "data")
     monkeypatch.setenv("CONSULTA_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("CONSULTA_DATABASE_URL", raising=False)
     runner = CliRunner()

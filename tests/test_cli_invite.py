@@ -31,7 +31,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def there(tmp_path: Path) -> Iterator[Forums]:
-    with world(tmp_path, f"sqlite:///{tmp_path / 'consulta.db'}") as made:
+    with world(tmp_path, databases.sqlite(tmp_path)) as made:
         yield Forums(made, tmp_path)
 
 

@@ -22,6 +22,7 @@ from dialogs.values import Message, Receipt
 from storage import invitations, outbox, receipts, schema, senders
 from storage.database import reading, writing
 from storage.outbox import Letter
+from tests import databases
 from tests.emulators import telegram as api
 from tests.emulators import twilio as rest
 from tests.forum_world import ASKED, DAY, Forums
@@ -394,7 +395,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory):
     from tests.world import world
 
     folder = tmp_path_factory.mktemp("ledger")
-    with world(folder, f"sqlite:///{folder / 'consulta.db'}") as made:
+    with world(folder, databases.sqlite(folder)) as made:
         there = Forums(made, folder)
         there.guest("beto2", channel="whatsapp")
         sent = there.invited(there.forum())

@@ -93,7 +93,7 @@ def test_a_copy_made_while_it_runs_comes_back_whole_but_for_who_was_erased_since
     tmp_path: Path,
 ) -> None:
     data = tmp_path / "data"
-    url = f"sqlite:///{data / 'consulta.db'}"
+    url = databases.sqlite(data)
     made = copied(data, url, tmp_path / "copies")
     put_back(made, data, url, tmp_path / "out")
     with live(data, url) as world:
@@ -152,7 +152,7 @@ def test_the_dashboard_shows_figures_that_are_published(tmp_path: Path, pg: Post
 
 
 def test_from_sqlite_to_postgresql_by_one_command(tmp_path: Path, pg: Postgres) -> None:
-    here = f"sqlite:///{tmp_path / 'consulta.db'}"
+    here = databases.sqlite(tmp_path)
     with live(tmp_path, here) as world:
         world.answers_until("ana", "hola", "es", "si", "3", "Mérida", "sí", '=1 \x00 "😀"')
         world.answers_until("beto", "hola", "maya", "jaaj")

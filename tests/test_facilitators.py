@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from bot import conversation, wiring
 from bot.conversation import Desk
-from bot.settings import Settings
 from dialogs import script
 from dialogs.values import Inbound, Media
 from storage import database, facilitators, forms, outbox, retention, rights, schema
+from tests import databases
+from tests.world import settings
 
 NOW = datetime(2027, 7, 1, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -46,12 +47,13 @@ class Talk:
 
 @pytest.fixture
 def phone(tmp_path):
-    settings = Settings(data=tmp_path / "data")
-    engine = wiring.open_database(settings)
+    databases.sqlite(tmp_path)
+    known = settings(tmp_path)
+    engine = wiring.open_database(known)
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "comunidades.md", NOW)
         code = facilitators.add(db, "Ana Pech", "comunidades", Random(1))
-    desk = wiring.desk(engine, settings, Random(2))
+    desk = wiring.desk(engine, known, Random(2))
     yield Talk(desk, code)
     engine.dispose()
 

@@ -12,14 +12,15 @@ import pytest
 from sqlalchemy import func, select
 
 from bot import collected, importing, voices, wiring
-from bot.settings import Settings
 from bot.stores import Folder
 from dialogs import script, submissions, tables
 from dialogs.state import Dialog
 from dialogs.walking import Library
 from storage import database, erasing, forms, institutions, schema
 from storage.database import vault_of
+from tests import databases
 from tests.emulators import samples
+from tests.world import settings
 
 NOW = datetime(2021, 8, 20, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -36,7 +37,8 @@ GOOD = (
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = wiring.open_database(Settings(data=tmp_path / "data"))
+    databases.sqlite(tmp_path / "data")
+    engine = wiring.open_database(settings(tmp_path / "data"))
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "comunidades.md", NOW)
     yield engine

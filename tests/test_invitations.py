@@ -11,14 +11,14 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
 from bot import invitations as calling
-from bot import rsvp, timing
+from bot import rsvp, timing, wiring
 from bot.cli import main
 from bot.invitations import PlanError
 from storage import database, invitations, outbox, people, schema
 from storage.database import reading, writing
-from storage.vault import vault
+from tests import databases
 from tests.forum_world import ASKED, DAY, HOUR, WATER, Forums
-from tests.world import World, world
+from tests.world import World, settings, world
 
 MINUTE = timedelta(minutes=1)
 
@@ -378,6 +378,7 @@ def test_a_trial_interrupts_and_the_questionnaire_goes_on(small: Forums) -> None
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A command, its exit code, and its output as JSON if it is that."""
+    databases.sqlite(tmp_path / "data")
     monkeypatch.setenv("CONSULTA_DATA", str(tmp_path / "data"))
 
     def call(*words: str, code: int = 0):
@@ -454,18 +455,12 @@ def test_what_is_planned_is_changed_from_the_terminal(run, file: Path) -> None:
 def test_what_has_begun_keeps_its_time_and_its_people(run, file: Path, tmp_path: Path) -> None:
     run("forum", "add", str(file))
     run("invite", "plan", "1", "--at", "+1h", "--json")
-    engine = database.connect(
-        f"sqlite:///{tmp_path / 'data' / 'consulta.db'}", vault(secret(tmp_path))
-    )
+    engine = wiring.open_database(settings(tmp_path / "data"))
     with database.disposing(engine), writing(engine) as db:
         invitations.change(db, 4, state="sending")
     for words in (("--at", "+2h"), ("--segment", "language = es"), ("--spread", "1h")):
         assert "has begun" in run("invite", "change", "4", *words, code=2)
     assert run("invite", "change", "4", "--es", "Ya casi.", "--json")["words"] == {"es": "Ya casi."}
-
-
-def secret(folder: Path) -> str:
-    return (folder / "data" / "secret.key").read_text(encoding="utf-8").strip()
 
 
 def test_errors_are_one_line_that_says_what_to_do(run, file: Path) -> None:

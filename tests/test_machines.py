@@ -28,9 +28,7 @@ from tests.emulators import telegram as provider
 from tests.emulators import telegram_people
 from tests.emulators.telegram import Telegram
 from tests.test_serve import answers, bring, environment, free_port
-from tests.world import ANA, PATIENCE, settings
-
-KEY = "una clave de prueba"
+from tests.world import ANA, KEY, PATIENCE, settings
 
 
 @pytest.fixture

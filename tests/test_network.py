@@ -19,14 +19,13 @@ from storage import database, meeting
 from storage.database import reading
 from storage.vault import vault
 from tests import databases
-from tests.conftest import _make_tables
 from tests.emulators import server, telegram_people
 from tests.emulators.telegram import Telegram
 from tests.faults import network
 from tests.faults.network import Network
-from tests.test_machines import KEY, machine, queued, states, there, too_early, until
+from tests.test_machines import machine, queued, states, there, too_early, until
 from tests.test_serve import bring, environment
-from tests.world import ANA
+from tests.world import ANA, KEY
 
 NAMES = ("database", "provider", "web1", "web2", "worker1", "worker2")
 PORT = 8000  # on each machine its own
@@ -66,7 +65,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
         net = stack.enter_context(network.network(*NAMES))
         with net.inside("database"):
             pg = stack.enter_context(databases.postgres(address=net.address("database")))
-        pg.prepare(_make_tables)
+        pg.prepare(databases.begin)
         url = stack.enter_context(pg.fresh())
         monkeypatch.setattr(server, "HOST", net.address("provider"))
         with net.inside("provider"):

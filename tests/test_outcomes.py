@@ -14,6 +14,7 @@ from bot import timing
 from bot.twilio_http import ACTIONS, HOLD, UNPRESENTABLE, Action
 from storage import schema
 from storage.database import reading, writing
+from tests import databases
 from tests.emulators import telegram as api
 from tests.emulators import twilio as rest
 from tests.forum_world import ASKED, DAY, Forums
@@ -74,7 +75,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("outcomes")
-    with world(folder, f"sqlite:///{folder / 'consulta.db'}") as made:
+    with world(folder, databases.sqlite(folder)) as made:
         there = Forums(made, folder)
         there.guest("beto2", channel="whatsapp")
         there.guest("eva")

@@ -114,7 +114,7 @@ NAMED = {  # the operator says who; or what it takes is a file, and its words ar
 
 def test_what_commands_print_names_nobody(tmp_path: Path) -> None:
     """A person's own words and name are in no list, state or figure; files are another matter."""
-    with world(tmp_path / "data", f"sqlite:///{tmp_path / 'data' / 'consulta.db'}") as made:
+    with world(tmp_path / "data", databases.sqlite(tmp_path / "data")) as made:
         made.cast["ximena"] = XIMENA
         there = Forums(made, tmp_path)
         there.guest("eva")

@@ -30,6 +30,7 @@ WATCH = "addEventListener('securitypolicyviolation', (e) => console.error(e.viol
 AXE = Path(__file__).with_name("vendor") / "axe-4.14.1.min.js"
 RULES = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }"
 OF_COLOUR = "{ runOnly: ['color-contrast', 'link-in-text-block'] }"  # nothing else is of the dark
+FAULTS = "{ resultTypes: ['violations'], selectors: false }"  # what is well is not worked out
 ASKING = ".htmx-request, .htmx-swapping, .htmx-settling"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 LARGEST_PICTURE = 150_000  # bytes
@@ -142,7 +143,7 @@ def visits(page: sync.Page, path: str) -> None:
 
 def violations(page: sync.Page, rules: str) -> list[str]:
     """What axe-core, loaded before, finds against WCAG 2.2 AA, with where."""
-    found = page.evaluate(f"axe.run({rules}).then((result) => result.violations)")
+    found = page.evaluate(f"axe.run({{ ...{rules}, ...{FAULTS} }}).then((all) => all.violations)")
     return [f"{each['id']}: {node['html'][:120]}" for each in found for node in each["nodes"]]
 
 

@@ -15,6 +15,7 @@ from dialogs.values import Inbound, Message, Shown, message_from_json, message_t
 from dialogs.walking import Library
 from storage import forms
 from storage.database import writing
+from tests import databases
 from tests.emulators import samples
 from tests.world import START
 from tests.world import world as world_of
@@ -97,7 +98,7 @@ def test_published_pictures_reach_both_providers_and_the_chat_page(small_world, 
 
 
 def test_the_chat_page_is_given_their_addresses(tmp_path, form):
-    with world_of(tmp_path, f"sqlite:///{tmp_path / 'consulta.db'}", chat=True) as world:
+    with world_of(tmp_path, databases.sqlite(tmp_path), chat=True) as world:
         with writing(world.parts.engine) as db:
             publishing.keep(
                 form.parent, script.read(form), world.parts.post.media.within(PUBLISHED)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot import plan, wiring
-from bot.settings import SecretStr, Settings
 from dialogs import script
 from storage import database, forms, organizers, reports
 from storage import plan as kept
+from tests.world import settings
 
 FORMS = Path(script.__file__).parent / "forms"
 FIRST = date(2027, 6, 28)
@@ -50,12 +50,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
-    settings = Settings(
-        data=tmp_path / "data", database_url=database_url, secret_key=SecretStr("clave de prueba 1")
-    )
-    engine = database.connect(settings.url, wiring.vault(*wiring.keys(settings)))
-    database.upgrade(engine)
-    wiring.seed(engine, BEFORE - DAY)
+    engine = wiring.open_database(settings(tmp_path, database_url=database_url))
     with database.writing(engine) as db:
         kept.begin_on(db, FIRST, BEFORE)
     yield Office(engine)

@@ -38,7 +38,6 @@ Who = Callable[[str], str]
 def who(database_url: str) -> Iterator[Who]:
     """The first letters of those whom an expression finds."""
     engine = database.connect(database_url, vault("una clave de prueba"))
-    database.upgrade(engine)
     with writing(engine) as db:
         for number, (name, traits) in enumerate(PEOPLE.items(), 1):
             row = {"id": number, "pseudonym": name, "identity": name.encode(), "address": b""}

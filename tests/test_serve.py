@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from bot.cli import main
 from storage import database
 from storage.vault import vault
-from tests import listening
+from tests import databases, listening
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people
 from tests.emulators.telegram import Telegram
@@ -45,6 +45,7 @@ def free_port() -> int:
 
 
 def environment(folder: Path, telegram: Telegram | None = None, **more: str) -> dict[str, str]:
+    databases.sqlite(folder)
     known = {"PATH": os.environ["PATH"], "CONSULTA_DATA": str(folder), "LANG": "C.UTF-8", **more}
     if telegram:
         known["CONSULTA_TELEGRAM_TOKEN"] = telegram.token

@@ -21,6 +21,7 @@ from dialogs import script
 from storage import forms, schema
 from storage.database import reading, writing
 from storage.vault import vault
+from tests import databases
 from tests.emulators import samples
 from tests.test_deploy import DEPLOY
 from tests.test_pictures import FILES, FORM
@@ -46,7 +47,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def away(tmp_path: Path) -> Iterator[World]:
     """The program, with its files in a store that fsspec reaches."""
     place = f"memory://{secrets.token_hex(8)}/consulta/"
-    with live(tmp_path, f"sqlite:///{tmp_path / 'consulta.db'}", media=place) as made:
+    with live(tmp_path, databases.sqlite(tmp_path), media=place) as made:
         yield made
 
 
@@ -145,7 +146,7 @@ def known(world: World) -> dict[str, str]:
 def test_copies_are_made_of_any_store_and_put_back_exactly(tmp_path: Path) -> None:
     """As deploy/backup.sh and restore.sh do it, with whatever CONSULTA_MEDIA names."""
     data, media, copies = (tmp_path / name for name in ("data", "media", "copies"))
-    with live(data, f"sqlite:///{data / 'consulta.db'}", media=f"file://{media}") as world:
+    with live(data, databases.sqlite(data), media=f"file://{media}") as world:
         world.answers_until("ana", *SPOKEN)
         world.speaks("ana")
         [name] = world.parts.post.media.names()

@@ -16,6 +16,7 @@ from bot import conversation, wiring
 from bot.conversation import Desk
 from dialogs.values import Inbound, Media, Message
 from storage import answers, database, outbox, people
+from tests import databases
 from tests.world import Clock, as_read, settings
 
 FOLDER = Path(__file__).with_name("stories")
@@ -94,6 +95,7 @@ class Talker:
 @pytest.fixture
 def talker(tmp_path: Path) -> Iterator[Talker]:
     known = settings(tmp_path, public_url="https://consulta.example.mx")
+    databases.sqlite(tmp_path)
     engine = wiring.open_database(known)
     desk = wiring.desk(engine, known, Random(7))
     yield Talker(desk, Clock())

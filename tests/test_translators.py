@@ -16,13 +16,13 @@ from sqlalchemy import Engine
 from bot import words as words_in_force
 from dialogs import form_texts, phrases, replies, script, tables, translations
 from dialogs.translations import String
-from storage import database, forms, organizers, translating
+from storage import database, forms, translating
 from storage.database import reading, writing
 from storage.vault import vault
-from tests.conftest import KEY
+from tests import databases
 from tests.emulators import samples
-from tests.pages_world import PASSWORD, Pages, address
-from tests.world import settings
+from tests.pages_world import Pages, account
+from tests.world import KEY, settings
 from webhooks import create_app, recordings
 
 NOW = datetime(2027, 7, 1, tzinfo=UTC)
@@ -31,10 +31,11 @@ FORMS = Path(script.__file__).parent / "forms"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Pages]:
+    databases.sqlite(tmp_path)
     made = Pages(create_app(settings(tmp_path, chat=True)))
     with writing(made.parts.engine) as db:
         for role in ("organizer", "translator"):
-            organizers.add(db, address(role), f"{role} Canul", role, PASSWORD, made.parts.clock())
+            account(db, role, f"{role} Canul", made.parts.clock())
     yield made
     phrases.take({})
     replies.take({})

@@ -13,10 +13,10 @@ from sqlalchemy import select, update
 
 from bot import conversation, invitations, ways, wiring
 from bot.conversation import Desk
-from bot.settings import SecretStr, Settings
 from dialogs import script
 from dialogs.values import Inbound
 from storage import database, exports, forms, outbox, schema
+from tests.world import settings
 
 NOW = datetime(2027, 7, 1, 15, tzinfo=UTC)
 FORMS = Path(script.__file__).parent / "forms"
@@ -69,17 +69,15 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
-    settings = Settings(
-        data=tmp_path / "data", database_url=database_url, secret_key=SecretStr("clave de prueba 1")
-    )
-    engine = wiring.open_database(settings)
+    known = settings(tmp_path, database_url=database_url)
+    engine = wiring.open_database(known)
     file = tmp_path / "idea.md"
     file.write_text(IDEA, encoding="utf-8")
     with database.writing(engine) as db:
         forms.publish(db, FORMS / "especialistas.md", NOW)
         forms.publish(db, FORMS / "comunidades.md", NOW)
         forms.publish(db, file, NOW)
-    yield Office(wiring.desk(engine, settings, Random(2)))
+    yield Office(wiring.desk(engine, known, Random(2)))
     engine.dispose()
 
 

@@ -33,6 +33,7 @@ START = datetime(2027, 6, 28, 15, 0, tzinfo=UTC)
 SECRET = "un-secreto-de-prueba"  # in X-Telegram-Bot-Api-Secret-Token
 PUBLIC = "https://consulta.example.mx"
 PATIENCE = 10.0  # seconds: a busy machine is slow, not wrong
+KEY = "una clave de prueba"
 FAST = 1000.0  # messages a second: what is not about rates should not wait for them
 
 ANA = telegram_people.Person(101, "Ana")
@@ -123,9 +124,11 @@ class World:
 
     def settle(self, patience: float = PATIENCE) -> None:
         """Wait until nothing is due and nothing is on its way."""
-        until = time.monotonic() + patience
-        while self._pending():
+        post, until = self.parts.post, time.monotonic() + patience
+        while post.running or post.taken or self._pending():
             assert time.monotonic() < until, f"still on its way: {self.states()}"
+            if post.taken:
+                self.parts.bell.ring()  # what was sent is written now, not a little later
             time.sleep(0.002)
 
     def next_round(self, patience: float = PATIENCE) -> None:
@@ -212,7 +215,7 @@ def _shown(seen: Any) -> str:
 
 def settings(folder: Path, **given: Any) -> Settings:
     """Settings of a test: nothing is read from the environment."""
-    given = {"data": folder, "secret_key": SecretStr("una clave de prueba"), **given}
+    given = {"data": folder, "secret_key": SecretStr(KEY), **given}
     return Settings(**given)
 
 

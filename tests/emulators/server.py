@@ -94,17 +94,19 @@ class Loopback:
         self._server = _Server(self)
         port = self._server.server_address[1]
         self.url = f"http://{HOST}:{port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name=f"loopback-{port}"
-        )
+        self._thread = threading.Thread(target=self._serve, name=f"loopback-{port}")
         self._thread.start()
+
+    def _serve(self) -> None:
+        while not self.closing.is_set():
+            self._server.handle_request()
 
     def close(self) -> None:
         """Stop, hang up on everybody, and wait for the last thread."""
         if not self._thread.is_alive():
             return
         self.closing.set()
-        self._server.shutdown()
+        hang_up(self._server.socket)
         self._thread.join()
         with self._lock:
             for line in self._lines:
@@ -129,6 +131,7 @@ class Loopback:
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = False  # so that server_close() waits for them
     request_queue_size = 128
+    timeout = 0.5  # seconds; where a socket that waits cannot be hung up, it looks by itself
 
     def __init__(self, loopback: Loopback):
         self.loopback = loopback
