@@ -17,9 +17,22 @@ from dialogs.faults import Fault, Said, said
 from dialogs.tables import Sheet
 
 TAKEN_OUT = "-"  # for the recording of an edit: there is to be none
-HEADERS = ("where", "name", "column", "source", "translation", "audio", "state", "by", "on")
 MISSING, DRAFT, REVIEWED = "missing", "draft", "reviewed"
 STATES = (MISSING, DRAFT, REVIEWED)
+PAGE = "textos"  # the translator's sheet, in Spanish; those of before have our own names
+HEADERS = {
+    "where": "dónde",
+    "name": "nombre",
+    "column": "columna",
+    "source": "original",
+    "translation": "traducción",
+    "audio": "grabación",
+    "state": "estado",
+    "by": "revisó",
+    "on": "fecha",
+}
+WRITTEN = {MISSING: "falta", DRAFT: "borrador", REVIEWED: "revisado"}
+NEEDED = ("where", "name", "column", "source", "translation")
 BRACES = re.compile(r"\$?\{[^}]+\}")
 MARK = re.compile(r"[0-9a-f]{12}")
 
@@ -154,28 +167,57 @@ def _as_reviewed(string: String, edit: Edit | None) -> bool:
 def export(strings: Sequence[String], path: Path) -> None:
     """A sheet for the translator."""
     rows = tuple(
-        (number, {header: getattr(string, header) for header in HEADERS})
+        (number, {header: _cell(string, name) for name, header in HEADERS.items()})
         for number, string in enumerate(strings, 2)
     )
-    tables.to_xlsx({"survey": Sheet(HEADERS, rows)}, path)
+    tables.to_xlsx({PAGE: Sheet(tuple(HEADERS.values()), rows)}, path)
+
+
+def _cell(string: String, name: str) -> str:
+    cell = str(getattr(string, name))
+    return WRITTEN.get(cell, cell) if name == "state" else cell
 
 
 def read(path: Path) -> list[String]:
     """The sheet as it came back. Raises TranslationError with every fault, or TableError."""
-    sheet = tables.read(path)["survey"]
+    page, sheet = _page(path)
+    columns = {name: _header(name, sheet) for name in HEADERS}
     faults = [
-        Fault("survey", 1, name, said("sheet_column", column=name))
-        for name in HEADERS[:5]
-        if name not in sheet.headers
+        Fault(page, 1, "", said("sheet_column", column=HEADERS[name]))
+        for name in NEEDED
+        if not columns[name]
     ]
     strings = []
     for number, row in sheet.rows if not faults else ():
-        string = String(**{name: row.get(name, "") for name in HEADERS})
+        cells = {name: row.get(header, "") for name, header in columns.items()}
+        string = String(**{**cells, "state": _state(cells["state"])})
         strings.append(string)
-        faults += [Fault("survey", number, string.name, what) for what in _faults(string)]
+        faults += [
+            Fault(page, number, string.name, what, columns.get(what.column) or what.column)
+            for what in _faults(string)
+        ]
     if faults:
         raise TranslationError(path.name, faults)
     return strings
+
+
+def _page(path: Path) -> tuple[str, Sheet]:
+    """The sheet with the texts, by its name: the first of a spreadsheet that has several."""
+    spreadsheet = path.suffix.lower() in (".xlsx", ".xls")
+    book = tables.read_any(path) if spreadsheet else tables.read(path)
+    page = next((name for name in (PAGE, "survey") if name in book), next(iter(book)))
+    return page, book[page]
+
+
+def _header(name: str, sheet: Sheet) -> str:
+    """How a column is called in a sheet; "" if it has none such."""
+    known = (HEADERS[name], name)
+    return next((header for header in sheet.headers if header.lower() in known), "")
+
+
+def _state(written: str) -> str:
+    known = {told: state for state, told in WRITTEN.items()} | {"revisada": REVIEWED}
+    return known.get(written.lower(), written.lower())
 
 
 def _faults(string: String) -> Iterator[Said]:

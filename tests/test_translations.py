@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +85,20 @@ def test_a_sheet_that_cannot_be_taken_back_says_why(tmp_path, change, fault):
     with pytest.raises(translations.TranslationError, match="row 2") as error:
         there_and_back([replace(strings[0], **change), *strings[1:]], tmp_path)
     assert fault in str(error.value)
+
+
+def test_the_translators_sheet_is_in_spanish_and_one_with_the_headings_of_before_is_read(tmp_path):
+    one = translations.String("survey", "a", "label", "Hola", "Bix", "", "reviewed", "Ana", "2021")
+    translations.export([one], tmp_path / "h.xlsx")
+    ((page, sheet),) = tables.read_any(tmp_path / "h.xlsx").items()
+    assert (page, sheet.headers[0], sheet.rows[0][1]["estado"]) == ("textos", "dónde", "revisado")
+    assert translations.read(tmp_path / "h.xlsx") == [one]
+    before = tables.Sheet((*translations.HEADERS,), ((2, asdict(one)),))
+    tables.to_xlsx({"survey": before}, tmp_path / "h.xlsx")
+    assert translations.read(tmp_path / "h.xlsx") == [one]
+    tables.to_xlsx({"x": replace(before, headers=("dónde", "NOMBRE"))}, tmp_path / "h.xlsx")
+    with pytest.raises(translations.TranslationError, match=r"x, row 1: .*no column 'columna'"):
+        translations.read(tmp_path / "h.xlsx")
 
 
 def test_a_sheet_made_before_the_spanish_changed_brings_a_draft():

@@ -161,7 +161,7 @@ def test_a_sheet_is_taken_down_filled_in_and_taken_back(site, tmp_path):
     bad = (io.BytesIO(b"nada"), "h.xlsx")
     translator.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=bad)
     told = translator.reads("/traducciones/consulta")
-    assert "No se guardó nada. El archivo no tiene ninguna tabla." in told
+    assert "No se guardó nada. El archivo no es una hoja de cálculo." in told
     translations.export([replace(reviewed, by=""), *rest], tmp_path / "h.xlsx")
     bad = (io.BytesIO((tmp_path / "h.xlsx").read_bytes()), "h.xlsx")
     translator.sends("/traducciones/consulta", "/traducciones/consulta/hoja", hoja=bad)
