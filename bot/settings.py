@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -190,11 +192,23 @@ def secret(settings: Settings) -> str:
         return given
     file = settings.data / KEY_FILE
     if not file.exists():
-        settings.data.mkdir(0o700, parents=True, exist_ok=True)
-        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "w") as opened:
-            opened.write(secrets.token_urlsafe(32))
-    return file.read_text().strip()
+        _make_key(file)
+    found = file.read_text().strip()
+    if not found:
+        raise SettingsError(f"{file} is empty. Put the one back that the database was sealed with.")
+    return found
+
+
+def _make_key(file: Path) -> None:
+    """Whole or not at all, also on a full disk, and before anything is sealed with it; of two that
+    make one at once the first one's stands."""
+    file.parent.mkdir(0o700, parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=file.parent) as made:
+        made.write(secrets.token_urlsafe(32))
+        made.flush()
+        os.fsync(made.fileno())
+        with suppress(FileExistsError):
+            os.link(made.name, file)
 
 
 def keys(settings: Settings) -> tuple[str, ...]:

@@ -3,6 +3,7 @@ that fsspec reaches (CONSULTA_MEDIA)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,7 +95,10 @@ class Folder:
         path = self.path / _inside(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}{PART}")
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut might leave an empty file under the name
         partial.replace(path)
 
     def remove(self, name: str) -> None:

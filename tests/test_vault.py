@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy import select
 
 from bot import voices
 from bot.cli import main
+from bot.settings import Settings, secret
 from bot.stores import Folder
 from storage import database, people, rotation, schema
 from storage.database import reading, writing
@@ -108,6 +110,17 @@ def test_the_command_changes_the_key_in_the_data_folder(tmp_path: Path) -> None:
     assert not (data / "secret.key.old").exists()
     assert voices.read(Folder(data / "media"), name, vault(new)) == b"OggS voz"
     assert run(main, ["status"], env=known).exit_code == 0
+
+
+def test_a_key_is_made_whole_and_once_and_an_empty_one_seals_nothing(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as many:
+        made = set(many.map(secret, [Settings(data=tmp_path)] * 8))
+    assert len(made) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
+    (tmp_path / "secret.key").write_text("")
+    ran = CliRunner().invoke(main, ["status"], env={"CONSULTA_DATA": str(tmp_path)})
+    assert (ran.exit_code, "secret.key is empty" in ran.stderr) == (2, True)
 
 
 def test_with_a_key_of_ones_own_both_have_to_be_given(tmp_path: Path) -> None:
