@@ -174,6 +174,23 @@ ELSEWHERE = {  # functions of spreadsheets and later XPaths -> what does the sam
     "upper-case": "translate(${x}, 'abc', 'ABC')",
     "value": "number(${x})",
     "year": "format-date(${x}, '%Y')",
+    # of spreadsheets in Spanish
+    "ahora": "now()",
+    "concatenar": "concat(${x}, ${y})",
+    "contar": "count(${repeat})",
+    "entero": "int(${x})",
+    "falso": "false()",
+    "hoy": "today()",
+    "largo": "string-length(${x})",
+    "no": "not(${x} = 'a')",
+    "o": "${x} = 'a' or ${y} = 'b'",
+    "promedio": "sum(${x}) div count(${repeat})",
+    "redondear": "round(${x}, 2)",
+    "si": "if(${x} = 'a', 1, 0)",
+    "sifecha": "int((today() - ${x}) div 365.25)",
+    "suma": "sum(${x})",
+    "verdadero": "true()",
+    "y": "${x} = 'a' and ${y} = 'b'",
 }
 _CHECKS: Mapping[str, Callable[[str], object]] = {  # of a second argument written out
     "regex": do.searcher,

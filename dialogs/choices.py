@@ -76,7 +76,8 @@ def _stands(reader: Reader, row: Row, option: Option) -> bool:
             reader.warn(row, option.name, said("choice_unlabelled"))
         return True
     if list_name or option.name:
-        reader.fault(row, option.name, said("choice_nameless"))
+        kind = "choice_nameless" if list_name else "choice_listless"
+        reader.fault(row, option.name, said(kind))
     return False
 
 

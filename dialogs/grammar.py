@@ -49,6 +49,7 @@ _SYMBOLS = frozenset(
 )
 _VALUE_ENDS = frozenset(("(string)", "(decimal)", "(integer)", "(name)", ")", "]", ".", ".."))
 _OPERATORS = ("and", "or", "div", "mod")
+_SPANISH = {"y": "and", "e": "and", "o": "or", "u": "or"}
 _OPERATOR_CALLED = re.compile(r"\b(and|or|div|mod)\s*$", re.IGNORECASE)  # as a spreadsheet has it
 _GLUED = re.compile(r"(and|or|div|mod)(?:[0-9.].*)?")
 
@@ -114,6 +115,9 @@ class Grammar(XPath1Parser):
         before = self.written[: token.span[0]]
         if token.symbol == "(" and (match := _OPERATOR_CALLED.search(before)):
             return LogicError(said("operator_between", operator=match[1]))
+        if str(token.value).lower() in _SPANISH and not before.endswith(":"):
+            sign = _SPANISH[str(token.value).lower()]
+            return LogicError(said("sign_instead", word=str(token.value), sign=sign))
         if str(token.value).lower() in _OPERATORS:
             return LogicError(said("operator_small", operator=str(token.value)))
         return LogicError(said("cannot_be_read", place=place(self.written, token)))

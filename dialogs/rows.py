@@ -20,6 +20,10 @@ from dialogs.values import Text
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
 TRUE, FALSE = ("yes", "true", "true()", "1"), ("no", "false", "false()", "0", "")
 SPELT_TRUTHS = {"yes": "true()", "true": "true()", "no": "false()", "false": "false()"}
+SPANISH = {  # as people write who do not know ODK's words
+    **dict.fromkeys(("sí", "si", "s", "x", "verdadero", "obligatoria", "obligatorio"), "yes"),
+    **dict.fromkeys(("n", "falso", "opcional"), "no"),
+}
 PATTERN = re.compile(r"""\bregex\([^'"]*,\s*('[^']*'|"[^"]*")\s*\)""")
 LAST_SAVED = re.compile(r"\$\{\s*last-saved#[^{}]+\}")
 DAYS_ADDED = re.compile(r"\bnow\(\s*\)\s*[+-]\s*\(?\s*[\d.]")
@@ -167,7 +171,10 @@ def _warn_of_phones(reader: Reader, row: Row, column: str, found: Expression) ->
             reader.warn(row, row.cell("name"), what)
     if DAYS_ADDED.search(found.source):
         reader.warn(row, row.cell("name"), said("days_added", column=column))
-    for name in wishes.unasked(found) if column in ASKS else ():
+    for name, alone in wishes.unasked(found) if column in ASKS else ():
+        if alone:
+            reader.warn(row, row.cell("name"), said("always_so", column=column, value=alone))
+            continue
         zero = said("or_zero") if name in reader.numbers else ""
         what = said("nothing_asked", column=column, answer=f"${{{name}}}", zero=zero)
         reader.warn(row, row.cell("name"), what)
@@ -182,6 +189,10 @@ def _truth(reader: Reader, row: Row, column: str) -> tuple[bool, Expression | No
     written = row.cell(column).lower()
     if written in (*TRUE, *FALSE):
         return written in TRUE, None
+    if written in SPANISH:
+        what = said("spanish_truth", value=row.cell(column), wanted=SPANISH[written], column=column)
+        reader.fault(row, row.cell("name"), what)
+        return False, None
     return False, _first(reader, row, column)
 
 

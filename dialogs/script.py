@@ -156,17 +156,19 @@ def _check_sheets(reader: Reader, book: Workbook) -> None:
     for name in book.keys() & {"survey", "choices"}:
         _check_same(reader, name, book[name])
         _check_cells(reader, name, book[name])
-    _check_choices(reader, book)
+    _check_columns(reader, "survey", book["survey"], ("type", "name"))
+    if "choices" in book:
+        _check_columns(reader, "choices", book["choices"], ("list_name", "name"))
     for header in columns.unknown(book["survey"]):
         reader.warnings.append(Fault("survey", 1, "", said("column_unknown", column=header)))
 
 
-def _check_choices(reader: Reader, book: Workbook) -> None:
-    sheet = book.get("choices")
-    known = {columns.header(written)[0] for written in sheet.headers} if sheet else set()
-    if sheet and sheet.headers and (missing := sorted({"list_name", "name"} - known)):
-        what = said("column_missing", page="choices", column=missing[0])
-        reader.faults.append(Fault("choices", 1, "", what))
+def _check_columns(reader: Reader, name: str, sheet: Sheet, needed: Sequence[str]) -> None:
+    known = {columns.header(written)[0] for written in sheet.headers}
+    missing = [column for column in needed if column not in known]
+    if sheet.headers and missing:
+        what = said("column_missing", page=name, column=missing[0])
+        reader.faults.append(Fault(name, 1, "", what))
 
 
 def _check_same(reader: Reader, name: str, sheet: Sheet) -> None:

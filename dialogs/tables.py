@@ -78,7 +78,10 @@ def read(path: Path) -> Workbook:
     if content[:4] == b"\xd0\xcf\x11\xe0":  # whatever the extension says
         return _sheets(_from_xls(content))
     if path.suffix.lower() == ".csv":
-        return _sheets(_from_lines(_separated(_text(content, path.name))))
+        lines = [*_separated(_text(content, path.name))]
+        if lines and {"type", "name"} <= {cell.strip().lower() for cell in lines[0]}:
+            return _sheets([("survey", enumerate(lines, 1))])  # the one sheet that Excel saved
+        return _sheets(_from_lines(lines))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -45,13 +45,16 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     return tuple(_part(expression, term) for term in _terms(grammar.parse(expression.source)))
 
 
-def unasked(expression: Expression) -> Iterator[str]:
-    """Answers that stand where something has to hold, with nothing that is asked of them."""
+def unasked(expression: Expression) -> Iterator[tuple[str, str]]:
+    """Answers that stand where something has to hold, with nothing that is asked of them; or texts
+    that do, as in `${a} = 'x' or 'y'`."""
     to_do = [grammar.parse(expression.source)]
     while to_do:
         token = to_do.pop()
         if token.symbol == "$":
-            yield str(token.value)
+            yield str(token.value), ""
+        elif token.symbol == "(string)":
+            yield "", str(token.value)
         elif token.symbol in ("and", "or", "(") or _called(token) in ("not", "boolean"):
             to_do += token
 

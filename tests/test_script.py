@@ -162,6 +162,9 @@ def test_a_fault_says_where_and_what(tmp_path, rows, problem):
         ("calculation", "pulldata('no_hay', 'a', 'b', ${uno})", "'no_hay.csv' is not there"),
         ("trigger", "${nadie}", "In trigger: there is no question nadie"),
         ("required", "maybe(", "In required:"),
+        ("required", "Sí", "ODK does not take 'Sí' in required. Write yes."),
+        ("relevant", "${uno} = 'x' y ${uno} != ''", "in place of y, write and"),
+        ("relevant", "Si(${uno} = 'x', 1, 0)", "write for instance if(${x} = 'a', 1, 0)"),
         ("read_only", "${uno} = 'x'", "read_only cannot depend"),
         ("parameters", "start=few", "The parameter start is not a number"),
         ("role", "wizard", "The role 'wizard' is not known"),
@@ -419,6 +422,7 @@ def test_what_is_calculated_and_shown_is_told_to_be_no_question(tmp_path, row, t
         ("${n}", ["nothing_asked"]),
         ("${n} > 1 and (${t} or not(${n}))", ["nothing_asked"] * 2),
         ("${n} > 1 or boolean(${t} != '')", []),
+        ("${t} = 'a' or 'b'", ["always_so"]),
         ("now() + 0.5 > ${n}", ["days_added"]),
         ("int((now() - ${n}) div 365.25) > 5 or decimal-date-time(now()) - 1 > 7", []),
     ],
@@ -632,6 +636,27 @@ def test_a_formula_whose_result_is_not_in_the_file_is_told_and_so_is_one_that_fa
         ("survey", 3, "label", "formula_error"),
     ]
     assert "save it, or write the text" in found[1].cure
+
+
+def test_a_list_named_in_merged_cells_and_a_sheet_without_its_header_are_told(tmp_path):
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "survey"
+    for row in (("Encuesta", None, None), ("type", "name", "label"), ("select_one s", "a", "¿A?")):
+        book.worksheets[0].append(row)
+    for row in (("list_name", "name", "label"), ("s", "x", "X"), (None, "y", "Y")):
+        (book["choices"] if "choices" in book else book.create_sheet("choices")).append(row)
+    book["choices"].merge_cells("A2:A3")
+    book.save(tmp_path / "f.xlsx")
+    found = script.load(tmp_path / "f.xlsx").faults
+    assert [(each.sheet, each.row, each.column, each.said.kind) for each in found] == [
+        ("choices", 3, "list_name", "choice_listless"),
+        ("survey", 1, "type", "column_missing"),
+    ]
+
+
+def test_the_one_sheet_that_excel_saves_as_csv_is_the_questions(tmp_path):
+    (tmp_path / "f.csv").write_text("Type;name;label\ntext;a;¿Qué?; dónde\n", encoding="cp1252")
+    assert script.read(tmp_path / "f.csv").question("a").label == {"es": "¿Qué?"}
 
 
 def test_a_spreadsheet_of_another_program_is_refused_with_what_to_do(tmp_path):
