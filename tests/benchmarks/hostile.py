@@ -1,8 +1,9 @@
 """A million hostile calls at the real program: no 500, no lost answer, no growth of memory.
 
 Run: .venv/bin/python -m tests.benchmarks.hostile --calls 1000000 --seed 7
-It prints a line every 20,000 calls, and ends with 1 if something is not as it should be. Several
-threads call at once, as a server's do; with `--threads 1` the same seed makes the same calls.
+It prints a line every 20,000 calls, and ends with 1 if something is not as it should be. On
+each processor a program of its own is besieged, by several threads at once, as a server's do; with
+`--processes 1 --threads 1` the same seed makes the same calls. `--folder /dev/shm` spares the disk.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from tests.hostile import Siege, siege
@@ -38,17 +42,31 @@ def main() -> int:
     asked.add_argument("--calls", type=int, default=1_000_000)
     asked.add_argument("--seed", type=int, default=7)
     asked.add_argument("--threads", type=int, default=THREADS, choices=range(1, 10))
+    asked.add_argument("--processes", type=int, default=os.cpu_count(), help="SQLite alone")
     asked.add_argument("--folder", type=Path, help="where the database lies (default: a new one)")
     asked.add_argument("--database", default="", help="a PostgreSQL URL instead")
     given = asked.parse_args()
-    print(f"seed {given.seed}")  # noqa: T201
+    many = 1 if given.database else given.processes
+    seeds = [given.seed + number for number in range(many)]
+    share = partial(_besiege, given, given.calls // many)
+    began = time.monotonic()
+    with ProcessPoolExecutor(many, get_context("spawn")) as processes:
+        worst = max(processes.map(share, seeds))
+    together = given.calls / (time.monotonic() - began)
+    print(f"{together:.0f} calls/s, all together; worst: {worst}")  # noqa: T201
+    return worst
+
+
+def _besiege(given: argparse.Namespace, calls: int, seed: int) -> int:
+    """One program with a database of its own; 1 if something is not as it should be."""
+    print(f"seed {seed}", flush=True)  # noqa: T201
     with (
         tempfile.TemporaryDirectory(dir=given.folder) as folder,
-        siege(Path(folder), given.seed, given.database) as made,
+        siege(Path(folder), seed, given.database) as made,
     ):
         logging.disable(logging.ERROR)
         every = [made, *(made.beside(number) for number in range(1, given.threads))]
-        return _run(every, given.calls)
+        return _run(every, calls)
 
 
 def _run(every: Sequence[Siege], calls: int) -> int:
@@ -77,7 +95,8 @@ def _seen(every: Sequence[Siege]) -> dict[int, int]:
 
 def _tell(every: Sequence[Siege], done: int, seconds: float, held: int) -> None:
     kept = sum(each.kept for each in every)
-    state = f"{done:,} calls, {done / seconds:.0f}/s, {held / 1e6:.1f} MB"
+    cost = f"{time.process_time() / done * 1000:.1f} ms of processor each"
+    state = f"{done:,} calls, {done / seconds:.0f}/s, {cost}, {held / 1e6:.1f} MB"
     print(f"{state}, {kept} answers kept, {_seen(every)}", flush=True)  # noqa: T201
 
 
