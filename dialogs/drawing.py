@@ -7,14 +7,14 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dialogs.questions import CHOSEN, Question, Script
+from dialogs.questions import CHOSEN, REPEAT_ROLE, Question, Script
 from dialogs.values import in_language
 
 if TYPE_CHECKING:  # else where it is used: a server draws SVG alone, and spares 5 MB
     from rich.tree import Tree
 
 WIDTH, ROW, TOP, INDENT = 920, 46, 40, 26  # of the drawing, in its own units
-WORDS = 108  # letters of a name and its label that fit
+WORDS = 120  # letters of a name and its label that fit
 COLOURS = {  # fill, by what a row is
     "note": "#f3f4f6",
     "silent": "#ffffff",
@@ -90,17 +90,19 @@ def _marks(question: Question, words: Words = MappingProxyType({})) -> Iterator[
         "role": question.role,
     }
     for name, source in given.items():
-        if source:
+        if source and source != REPEAT_ROLE:  # how often it repeats is said already
             yield f"{words.get(name, name)}: {source}"
 
 
 def svg(script: Script, language: str = "es", words: Words = MappingProxyType({})) -> str:
-    """The same as a drawing: one box a question, indented by its conditions."""
+    """The same as a drawing: one box a question, indented by its conditions. It has its own size:
+    a browser would shrink a long one until all of it is seen, and nobody could read it."""
     rows = list(_rows(script, language, words))
     height = TOP + ROW * len(rows) + 20
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="100%" role="img" font-family="system-ui, sans-serif" font-size="13">',
+        f'width="{WIDTH}" height="{height}" role="img" '
+        f'font-family="system-ui, sans-serif" font-size="13">',
         f"<title>{escape(in_language(script.title, 'es'))}</title>",
         f'<text x="10" y="24" font-size="16" font-weight="600">'
         f"{escape(in_language(script.title, 'es'))}</text>",
@@ -123,7 +125,8 @@ def _rows(script: Script, language: str, words: Words) -> Iterator[tuple[int, st
             _choices(question, language, words),
         )
         second = " · ".join(part for part in told if part)
-        yield indent, _kind(question), question.name, _label(question, language), second
+        name = question.name.removesuffix(".title")
+        yield indent, _kind(question), name, _label(question, language), second
 
 
 def _choices(question: Question, language: str, words: Words) -> str:

@@ -437,6 +437,9 @@ def test_a_form_is_drawn_with_every_question():
     drawn = drawing.svg(read, words=drawing.SPANISH)
     assert all(f">{question.name}<" in drawn for question in read.questions)
     assert "se repite: problemas · si ${consiente}" in drawn
+    assert "papel: repeat" not in drawn
+    height = drawing.TOP + drawing.ROW * len(read.questions) + 20  # else a browser shrinks it
+    assert f'width="{drawing.WIDTH}" height="{height}"' in drawn
     assert "<script" not in drawn
 
 
