@@ -41,10 +41,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
         except (SettingsError, DatabaseError, LookupError) as error:
             raise Failure(str(error)) from None
         except OperationalError as error:
-            raise Failure(
-                f"The database does not answer ({type(error.orig).__name__}). Is it running, and "
-                "is CONSULTA_DATABASE_URL right?"
-            ) from None
+            raise Failure(_of_the_database(error.orig)) from None
         except SendError as error:
             raise Failure(f"The provider did not accept this: {error.reason}") from None
         except OSError as error:
@@ -52,3 +49,12 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             raise Failure(f"{name}: {error.strerror or error}".removeprefix(": ")) from None
 
     return run
+
+
+def _of_the_database(error: object) -> str:
+    kind = getattr(error, "sqlite_errorname", type(error).__name__)
+    if kind.startswith(("SQLITE_FULL", "SQLITE_IOERR", "DiskFull")):
+        return f"The disk is full, or fails ({kind}). Make room, and run this again."
+    return (
+        f"The database does not answer ({kind}). Is it running, and is CONSULTA_DATABASE_URL right?"
+    )

@@ -63,7 +63,7 @@ def erase(db: Connection, person_id: int, at: datetime, folio: str = "") -> Eras
     folio = folio or _folio(db, person_id) or secrets.token_hex(3).upper()
     pending = COPIES if _may_be_elsewhere(db, person_id) else None
     count(db, person_id)
-    _doom_files(db, person_id)
+    doom_files(db, person_id)
     _forget_calls(db, person_id, identity, at)
     if person.channel == CHAT:
         db.execute(delete(lines).where(lines.c.chat.in_(vault.seals("people.address", address))))
@@ -121,7 +121,7 @@ def count(db: Connection, person_id: int) -> None:
         db.execute(update(erased_responses).where(same).values(number=more))
 
 
-def _doom_files(db: Connection, person_id: int) -> None:
+def doom_files(db: Connection, person_id: int) -> None:
     """A file that somebody else sent as well, byte for byte, stays."""
     mine = select(media.c.file).where(media.c.person_id == person_id, media.c.file.is_not(None))
     for name in db.scalars(mine.distinct()).all():

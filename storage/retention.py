@@ -81,6 +81,7 @@ def _strangers(db: Connection, before: datetime) -> int:
     if found:
         for person_id in found:
             erasing.count(db, person_id)
+            erasing.doom_files(db, person_id)
         db.execute(delete(outbox).where(outbox.c.person_id.in_(found)))
         db.execute(delete(people).where(people.c.id.in_(found)))
     return len(found)

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, event, insert, select, update
 
-from bot import erasure, invitations, wiring
+from bot import erasure, invitations, voices, wiring
+from bot.channel import File
 from bot.stores import Folder
 from dialogs import script, stopping
 from storage import erasing, outbox, schema
 from storage.database import reading, writing
+from storage.vault import vault
 from tests.forum_world import Forums
 from tests.world import PATIENCE, World
 
@@ -397,6 +399,15 @@ def test_every_kind_of_data_goes_when_its_time_is_over(small_world: World) -> No
         pass
     assert small_world.count(schema.outbox) > 5
     assert small_world.count(schema.people) == 2
+    store, sound = small_world.parts.post.media, File(b"OggS hola", "audio/ogg")
+    name = voices.keep(store, vault("una clave de prueba"), sound)  # Ana's, before any consent
+    with writing(engine) as db:
+        of_ana = {"person_id": 2, "channel": "telegram", "ref": b"", "type": "audio/ogg"}
+        db.execute(insert(schema.media).values(**of_ana, state="kept", due=now, file=name))
+    while wiring.let_go(engine, now + timedelta(days=91)):
+        pass
+    assert small_world.count(schema.people) == small_world.count(schema.media) == 1
+    wait_for(lambda: name not in store.names() and len(store.names()) == 1)
     while wiring.let_go(engine, now + timedelta(days=181)):
         pass
     assert small_world.count(schema.outbox) == small_world.count(schema.inbox) == 0

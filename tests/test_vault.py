@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 
 from bot import voices
 from bot.cli import main
+from bot.cli_errors import Failure, told
 from bot.settings import Settings, secret
 from bot.stores import Folder
 from storage import database, people, rotation, schema
@@ -31,12 +32,12 @@ LONG = (
 
 
 @given(st.text(max_size=200))
-def test_what_is_sealed_is_opened_again(text: str) -> None:
+def test_what_is_sealed_is_opened_again(words: str) -> None:
     kept = vault(OLD)
-    assert kept.open("a.b", kept.seal("a.b", text)) == text
-    assert kept.show("a.b", kept.hide("a.b", text)) == text
-    assert kept.seal("a.b", text) == kept.seal("a.b", text)
-    assert kept.hide("a.b", text) != kept.hide("a.b", text)
+    assert kept.open("a.b", kept.seal("a.b", words)) == words
+    assert kept.show("a.b", kept.hide("a.b", words)) == words
+    assert kept.seal("a.b", words) == kept.seal("a.b", words)
+    assert kept.hide("a.b", words) != kept.hide("a.b", words)
 
 
 def test_a_value_cannot_be_moved_changed_or_opened_by_another_key() -> None:
@@ -121,6 +122,18 @@ def test_a_key_is_made_whole_and_once_and_an_empty_one_seals_nothing(tmp_path: P
     (tmp_path / "secret.key").write_text("")
     ran = CliRunner().invoke(main, ["status"], env={"CONSULTA_DATA": str(tmp_path)})
     assert (ran.exit_code, "secret.key is empty" in ran.stderr) == (2, True)
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    @told
+    def fill() -> None:
+        engine = create_engine("sqlite://")
+        with database.disposing(engine), engine.begin() as db:
+            db.execute(text("PRAGMA max_page_count = 2"))
+            db.execute(text("CREATE TABLE kept AS SELECT randomblob(100000)"))
+
+    with pytest.raises(Failure, match="The disk is full"):
+        fill()
 
 
 def test_with_a_key_of_ones_own_both_have_to_be_given(tmp_path: Path) -> None:
