@@ -157,6 +157,8 @@ def expressions(reader: Reader, row: Row, column: str) -> tuple[Expression, ...]
         what = said("no_answer", column=column, word=sorted(found.columns)[0])
         reader.fault(row, row.cell("name"), what)
         return ()
+    for value in wishes.unordered(found):
+        reader.fault(row, row.cell("name"), said("no_order", value=value, column=column))
     _warn_of_phones(reader, row, column, found)
     for table in sorted(found.tables - reader.tables.keys()):
         choices.looked_up(reader, row, table, column)

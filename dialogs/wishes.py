@@ -13,6 +13,8 @@ from dialogs.grammar import Token
 from dialogs.logic import Expression, LogicError, Value, number
 
 COMPARISONS = frozenset(("=", "!=", "<", "<=", ">", ">="))
+ORDERS = frozenset(("<", "<=", ">", ">="))
+DATED = frozenset(("date", "date-time", "number"))  # what makes a day or a number of a text
 TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}  # with the sides changed
 TRUTHS = frozenset(("not", "boolean", "checklist"))  # of what they are given
 SELECTED = ("selected", "is-selected")
@@ -57,6 +59,19 @@ def unasked(expression: Expression) -> Iterator[tuple[str, str]]:
             yield "", str(token.value)
         elif token.symbol in ("and", "or", "(") or _called(token) in ("not", "boolean"):
             to_do += token
+
+
+def unordered(expression: Expression) -> Iterator[str]:
+    """Texts that are neither numbers nor dates, and which something is to be more or less than."""
+    to_do = [grammar.parse(expression.source)]
+    while to_do:
+        token = to_do.pop()
+        to_do += token
+        for side in token if token.symbol in ORDERS else ():
+            text = side[0] if _called(side) in DATED and len(side) == 1 else side
+            written = str(text.value) if text.symbol == "(string)" else ""
+            if written and number(written) != number(written):
+                yield written
 
 
 def bounds(expression: Expression, name: str) -> tuple[float, float]:

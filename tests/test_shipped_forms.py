@@ -106,7 +106,7 @@ def test_a_group_votes_on_its_problems_and_one_person_is_asked_less() -> None:
         "salud",
         "No hay doctor",
     )
-    assert chat.says("todos") == "¿Hay otro problema importante? Caben tres."
+    assert chat.says("todos") == "¿Hay otro problema importante? Caben tres.\nCabe uno más."
     assert "lo más importante es: Agua?" in chat.says("no")
     assert "Salud?" in chat.says("9")
     assert "No pueden ser más que 12" in chat.says("13")
