@@ -13,6 +13,7 @@ from tests.faults.trial import Given, run
 SAID = ("Falta agua en la calle", "Colonia número", "Que arreglen la bomba", "52199900000")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_whatever_goes_wrong_nobody_is_lost_and_nobody_called_twice(database: str) -> None:
     if database == "postgresql" and (reason := databases.absent()):
