@@ -125,7 +125,7 @@ class World:
     def settle(self, patience: float = PATIENCE) -> None:
         """Wait until nothing is due and nothing is on its way."""
         post, until = self.parts.post, time.monotonic() + patience
-        while post.running or post.taken or self._pending():
+        while post.running or post.taken or post.turn.locked() or self._pending():
             assert time.monotonic() < until, f"still on its way: {self.states()}"
             if post.taken:
                 self.parts.bell.ring()  # what was sent is written now, not a little later
