@@ -51,6 +51,7 @@ def configure(level: int = logging.INFO) -> None:
     """Set logging up for this process. httpx would log every URL with the bot's token in it."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a long tick skips the next
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
