@@ -15,6 +15,7 @@ KEPT: Mapping[str, timedelta] = {
     "calls": timedelta(days=30),  # ids of the providers' calls, by which a repeated one is known
     "failed_calls": timedelta(days=90),  # messages that we could not process, as they came
     "messages": timedelta(days=30),  # what was said to people, once it has gone out or failed
+    "held": timedelta(days=90),  # what waits for somebody to write again, who does not
     "chat_lines": timedelta(days=30),  # the local chat page's own memory
     "voices": timedelta(days=180),  # recordings, from when they came: to be heard and written down
     "strangers": timedelta(days=90),  # who wrote once and never agreed to take part
@@ -38,6 +39,12 @@ def _messages(db: Connection, before: datetime) -> int:
     """An invitation's own rows stay: they are its ledger, and hold no words of anybody."""
     over = and_(outbox.c.state.in_(OVER), outbox.c.invitation_id.is_(None), outbox.c.due < before)
     return _remove(db, outbox, over)
+
+
+def _held(db: Connection, before: datetime) -> int:
+    """Nor do these go if they are an invitation's."""
+    waits = and_(outbox.c.state == "held", outbox.c.invitation_id.is_(None))
+    return _remove(db, outbox, and_(waits, outbox.c.due < before))
 
 
 def _calls(db: Connection, before: datetime) -> int:
@@ -103,6 +110,7 @@ RULES: Mapping[str, Callable[[Connection, datetime], int]] = {
     "calls": _calls,
     "failed_calls": _failed_calls,
     "messages": _messages,
+    "held": _held,
     "chat_lines": _chat_lines,
     "voices": _voices,
     "strangers": _strangers,

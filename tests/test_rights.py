@@ -395,9 +395,15 @@ def test_every_kind_of_data_goes_when_its_time_is_over(small_world: World) -> No
     small_world.speaks("beto")
     small_world.says("ana", "hola")
     engine, now = small_world.parts.engine, small_world.clock()
+    with writing(engine) as db:
+        held = update(schema.outbox).where(schema.outbox.c.id == 1)
+        db.execute(held.values(state="held", due=now))
     while wiring.let_go(engine, now + timedelta(days=29)):
         pass
     assert small_world.count(schema.outbox) > 5
+    while wiring.let_go(engine, now + timedelta(days=89)):
+        pass
+    assert small_world.count(schema.outbox) == 1  # what is held
     assert small_world.count(schema.people) == 2
     store, sound = small_world.parts.post.media, File(b"OggS hola", "audio/ogg")
     name = voices.keep(store, vault("una clave de prueba"), sound)  # Ana's, before any consent
