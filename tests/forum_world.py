@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from bot import delivery, forum_files, invitations
 from bot.invitations import Call
@@ -206,3 +206,10 @@ class Forums:
     @property
     def post(self) -> Any:
         return self.world.parts.post
+
+
+def told_to_wait(db: Connection, until: float = 4e9) -> None:
+    """Nothing goes out on Telegram by itself. Its row alone: who locks those of all senders in
+    another order than the delivery may wait for it, and it for them."""
+    mine = schema.senders.c.channel == "telegram"
+    db.execute(update(schema.senders).where(mine).values(paused_until=until))

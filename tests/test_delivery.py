@@ -25,7 +25,7 @@ from storage.outbox import Letter
 from tests import databases
 from tests.emulators import telegram as api
 from tests.emulators import twilio as rest
-from tests.forum_world import ASKED, DAY, Forums
+from tests.forum_world import ASKED, DAY, Forums, told_to_wait
 from tests.world import World
 
 SECOND = timedelta(seconds=1)
@@ -130,9 +130,9 @@ def test_replies_go_before_broadcasts(there: Forums) -> None:
         there.guest(f"guest{number}")
     person = there.guest("eva")
     with writing(there.engine) as db:
-        db.execute(update(schema.senders).values(paused_until=2e9))
+        told_to_wait(db, 2e9)
         senders.free(db, "telegram", there.now, 1.0, 1)
-        db.execute(update(schema.senders).values(paused_until=2e9))
+        told_to_wait(db, 2e9)
     made, _ = there.plan(there.forum())
     there.tick_only()
     with writing(there.engine) as db:
@@ -274,7 +274,7 @@ def test_who_died_may_have_sent_it_a_moment_ago(small: Forums) -> None:
 def test_what_a_dead_sender_had_not_handed_over_goes_out_again(small: Forums) -> None:
     small.guest("eva")
     with writing(small.engine) as db:
-        db.execute(update(schema.senders).values(paused_until=4e9))
+        told_to_wait(db)
         db.execute(update(schema.people).values(channel="nowhere"))
     made, _ = small.plan(small.forum())
     with writing(small.engine) as db:

@@ -21,7 +21,7 @@ from dialogs import script, stopping
 from storage import erasing, outbox, schema
 from storage.database import reading, writing
 from storage.vault import vault
-from tests.forum_world import Forums
+from tests.forum_world import Forums, told_to_wait
 from tests.world import PATIENCE, World
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -296,7 +296,7 @@ def test_a_stop_between_the_lease_and_the_sending_is_in_time(
     world.says("eva", "hola")
     made, _ = there.plan(there.forum(), at=there.now)
     with writing(there.engine) as db:  # nothing goes out by itself: the sender was told to wait
-        db.execute(update(schema.senders).values(paused_until=4e9))
+        told_to_wait(db)
         while invitations._queue(db, there.library, ("telegram",), there.now):
             pass
         [letter] = outbox.claim(db, ("telegram",), there.now + timedelta(seconds=5), 9)

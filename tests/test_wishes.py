@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from bot import invitations
 from bot.shape import units
 from storage import forums, outbox, schema, wishes
 from storage.database import reading, vault_of, writing
-from tests.forum_world import ASKED, WATER, Forums
+from tests.forum_world import ASKED, WATER, Forums, told_to_wait
 from tests.test_rights import link, of
 from tests.world import World
 
@@ -53,7 +53,7 @@ def test_a_kind_of_forum_is_stopped_and_the_others_go_on(there: Forums) -> None:
 def test_it_is_looked_at_again_when_the_invitation_is_handed_out(there: Forums) -> None:
     made, _ = there.plan(there.forum())
     with writing(there.engine) as db:  # the sender was told to wait
-        db.execute(update(schema.senders).values(paused_until=4e9))
+        told_to_wait(db)
         while invitations._queue(db, there.library, ("telegram",), there.now):
             pass
         [person] = db.scalars(select(schema.outbox.c.person_id).where(schema.outbox.c.lane == 1))
@@ -66,7 +66,7 @@ def test_it_is_looked_at_again_when_the_invitation_is_handed_out(there: Forums) 
 def test_a_consent_that_is_gone_is_noticed_there_too(there: Forums) -> None:
     made, _ = there.plan(there.forum())
     with writing(there.engine) as db:
-        db.execute(update(schema.senders).values(paused_until=4e9))
+        told_to_wait(db)
         while invitations._queue(db, there.library, ("telegram",), there.now):
             pass
         [person] = db.scalars(select(schema.outbox.c.person_id).where(schema.outbox.c.lane == 1))
