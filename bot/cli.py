@@ -267,7 +267,7 @@ def telegram_set_webhook() -> None:
     settings = settings_module.read()
     _need_telegram(settings)
     _check_channels(settings)
-    if not settings.public_url.startswith("https://"):
+    if not settings.https_on:
         raise Failure(
             "CONSULTA_PUBLIC_URL has to begin with https://: Telegram brings messages to no other. "
             "Without a public address, use: consulta poll"

@@ -69,6 +69,11 @@ class Settings:
         return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
+    def https_on(self) -> bool:
+        """Whether it is reached over https alone."""
+        return self.public_url.startswith("https://")
+
+    @property
     def telegram_on(self) -> bool:
         return bool(self.telegram_token.get_secret_value())
 

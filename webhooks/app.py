@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         SECRET_KEY=secret(settings),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        SESSION_COOKIE_SECURE=settings.https_on,
     )
     app.register_blueprint(own_data.blueprint)  # each link is proof enough, without a session
     app.register_blueprint(health.blueprint)
@@ -176,7 +176,7 @@ def _secure(response: Response) -> Response:
     for header, value in SECURITY.items():
         response.headers.setdefault(header, value)
     parts: Parts = current_app.extensions["parts"]
-    if parts.settings.public_url.startswith("https://"):  # it is reached over https alone
+    if parts.settings.https_on:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     return response
 
