@@ -118,12 +118,12 @@ def _store(
     answers.begin(db, person, dialog, at, mode=mode)
     _claim(db, held, script, at)
     for question, value in submissions.answers_of(held, script):
-        kept = _kept(held, question, value)
+        kept = _kept(held, question, value, script)
         if beside is not None and question.type in collected.TYPES:
             kept = collected.with_file(kept, held, script, beside, vault_of(db))
         answers.keep(db, person, kept, at, CHANNEL)
         if trait := answers.TRAITS.get(question.role):
-            people.learn(db, person.id, trait, value)
+            people.learn(db, person.id, trait, kept.value)
     answers.end(db, End(dialog, walking.disposition(dialog, script)), at)
     return True
 
@@ -140,9 +140,9 @@ def _claim(db: Connection, held: Held, script: Script, at: datetime) -> None:
         raise _Second(said(became, name=name, since=timing.shown(found.at)))
 
 
-def _kept(held: Held, question: Question, value: str) -> Keep:
+def _kept(held: Held, question: Question, value: str, script: Script) -> Keep:
     """Words are kept as words: the value stays empty, as in a conversation."""
-    worded = question.open or question.type in ("image", "file")
+    worded = question.base in script.personal
     return Keep(
         dialog=held.dialog,
         question=question.name,

@@ -50,6 +50,7 @@ from storage import (
     meeting,
     notices,
     outbox,
+    personal,
     retention,
     schema,
     talks,
@@ -392,8 +393,18 @@ async def _let_go(parts: Parts, _place: meeting.Place) -> None:
     """What is over its time goes, a transaction a batch."""
     while await asyncio.to_thread(let_go, parts.engine, parts.clock()):
         await asyncio.sleep(0)
+    while await asyncio.to_thread(seal, parts.engine, parts.desk.library, parts.clock()):
+        await asyncio.sleep(0)
 
 
 def let_go(engine: Engine, now: datetime) -> int:
     with database.writing(engine) as db:
         return retention.sweep(db, now) + talks.hide(db, now)
+
+
+def seal(engine: Engine, library: Library, now: datetime) -> bool:
+    with database.writing(engine) as db:
+        more = personal.seal(db, library, now)
+    if more:
+        database.wipe(engine)
+    return more

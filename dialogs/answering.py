@@ -81,7 +81,7 @@ def _located(talk: Talk, asked: Asked, inbound: Inbound, library: Library) -> Tu
         value = f"{inbound.point[0]:.6f} {inbound.point[1]:.6f} 0 0"
         if fault := walking.fault(question, value, dialog, library):
             return missed(talk, asked, library, fault)
-        talk, effects = kept(talk, asked, value, "", library)
+        talk, effects = kept(talk, asked, value, value, library)
         return talk, [moving.plain(talk, "place_kept"), *effects]
     if not asking.placed(question):
         return moving.ask_again(talk, library, say("location", talk.language))
@@ -239,7 +239,7 @@ def kept_in(
         dialog=changed,
         question=name,
         role=question.role,
-        value="" if question.open or question.type in FILES else value,
+        value="" if question.base in script.personal else value,
         said=said,
         language=detected.language,
         confidence=detected.confidence,

@@ -17,6 +17,7 @@ CHOSEN = ("select_one", "select_multiple", "rank")
 FILES = ("image", "file")
 ASKED = (*CHOSEN, *NUMBERS, *MOMENTS, *FILES, "acknowledge", "text", "audio", "geopoint")
 SILENT = ("calculate", "hidden", "start", "end", "today")
+PERSONAL = ("text", "audio", *FILES, "geopoint", "hidden")  # words, files, where they are, who asks
 REPEAT_ROLE = "repeat"  # of the question "¿Otro más?" behind each instance of a repeat
 
 
@@ -138,6 +139,7 @@ class Script:
     pilot: bool = False
     places: Mapping[str, int] = field(default_factory=dict)  # question name -> place in questions
     read_names: frozenset[str] = frozenset()  # answers that an expression or a label needs
+    personal: frozenset[str] = frozenset()  # those that are kept as what was said is: sealed
     repeats: Mapping[str, Repeat] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all that is in repeats
     tables: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)

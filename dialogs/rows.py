@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from dialogs import choices, datasets, dates, functions, kinds, logic, wishes
+from dialogs import choices, datasets, dates, functions, grammar, kinds, logic, wishes
 from dialogs.choices import Reader
 from dialogs.columns import Row
 from dialogs.faults import said
 from dialogs.kinds import Kind
 from dialogs.logic import Expression
 from dialogs.phrases import both
-from dialogs.questions import CHOSEN, REFERENCE, SILENT, Option, Question
+from dialogs.questions import CHOSEN, PERSONAL, REFERENCE, SILENT, Option, Question
 from dialogs.values import Text
 
 QUOTES = str.maketrans("“”„‘’‚", "\"\"\"'''")
@@ -378,6 +378,31 @@ def names(question: Question) -> Iterator[str]:
     yield from question.trigger
     if question.constraint is not None and question.constraint.names:
         yield question.name
+
+
+def personal(questions: Sequence[Question]) -> set[str]:
+    """What may hold somebody's words or place, or is computed from such, through others too.
+
+    Not what is merely looked up by them: that is of the form's own files.
+    """
+    found = {question.name for question in questions if question.type in PERSONAL}
+    given = {each.name: _given_by(each) for each in questions if not each.asked}
+    while more := {name for name, by in given.items() if by & found} - found:
+        found |= more
+    return found
+
+
+def _given_by(question: Question) -> frozenset[str]:
+    """The questions that a value which nobody is asked for is made of."""
+    made = [each for each in (question.calculation, question.default) if each]
+    return frozenset[str]().union(
+        *(each.names for each in made if isinstance(each, Expression) and not _looked_up(each))
+    )
+
+
+def _looked_up(expression: Expression) -> bool:
+    outermost = grammar.parse(expression.source)
+    return outermost.symbol == "(name)" and outermost.value == "pulldata"
 
 
 def settles(questions: Sequence[Question]) -> bool:

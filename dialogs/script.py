@@ -104,6 +104,7 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         pilot=pilot,
         places={question.name: place for place, question in enumerate(questions)},
         read_names=frozenset(_read_names(questions, repeats)),
+        personal=frozenset(rows.personal(questions)),
         repeats=repeats,
         chains=_chains(questions, repeats),
         tables=reader.tables,

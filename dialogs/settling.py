@@ -174,14 +174,8 @@ def found(dialog: Dialog, library: Library) -> list[Effect]:
         if question.type == "end" and library.now:
             value = dates.stamp(library.now.astimezone(here.zone))
         if value and not question.asked and walking.holds(question, here, script):
-            value, said = ("", value) if _worded(question, script) else (value, "")
+            value, said = ("", value) if question.base in script.personal else (value, "")
             kept.append(
                 Keep(dialog, question.name, question.role, value, said, None, 0.0, again=True)
             )
     return kept
-
-
-def _worded(question: Question, script: Script) -> bool:
-    """Whether it may repeat what was said in the person's own words: kept as those are."""
-    names = question.calculation.names if question.calculation else ()
-    return any(name in script.places and script.question(name).open for name in names)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Engine, Table, func, select, update
 
-from storage import schema
+from storage import facilitators, schema
 from storage.database import vault_of, writing
 from storage.vault import Vault
 
@@ -86,8 +86,10 @@ def _anew(vault: Vault, place: Place, sealed: bytes) -> bytes:
 
 
 def _facts(db: Connection) -> None:
-    """The pepper of the tombstones; and at last the fingerprint: from now on one key is enough."""
+    """Facilitators' names and the pepper of the tombstones; and at last the fingerprint: from now
+    on one key is enough."""
     vault, facts = vault_of(db), schema.facts
+    facilitators.seal(db)
     stored = db.scalar(select(facts.c.value).where(facts.c.key == "pepper"))
     if stored is not None:
         pepper = vault.show("facts.pepper", bytes.fromhex(stored))

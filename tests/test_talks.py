@@ -19,7 +19,7 @@ from bot import wiring
 from dialogs import state
 from dialogs.state import Dialog, Talk
 from dialogs.values import Choice, Inbound
-from storage import database, people, schema, talks
+from storage import database, people, personal, schema, talks
 from storage.database import disposing, reading, writing
 from storage.vault import vault
 from tests.world import World
@@ -85,6 +85,7 @@ def _filled(url: str) -> str:
                 "talk": plain(SAID), "created_at": NOW, "heard_at": NOW,
             }  # fmt: skip
             db.execute(insert(schema.people).values(row))
+            db.execute(insert(schema.facts).values(key="facilitator:x", value="{}"))
         upgrade(engine, "head")
     return url
 
@@ -106,10 +107,20 @@ def test_no_words_stand_openly_in_where_somebody_is(world: World) -> None:
         assert again.talk == SAID
 
 
+def due(engine: Engine) -> datetime:
+    """From when on nobody may write openly any more what 0022 seals."""
+    with reading(engine) as db:
+        mine = schema.facts.c.key == personal.SINCE
+        return datetime.fromisoformat(
+            db.execute(select(schema.facts.c.value).where(mine)).scalar_one()
+        )
+
+
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_one_machine_has_no_older_program_beside_it(before: str) -> None:
     with opened(before) as engine:
         database.check(engine)
+        assert due(engine).year == 1970
         with writing(engine) as db:
             assert said(db, MORE, datetime.now(UTC)) == SAID
         assert stored(engine).talk == "{}"
@@ -122,6 +133,7 @@ def test_machines_of_before_go_on_for_a_day_and_then_it_is_hidden(before: str) -
     now = datetime.now(UTC)
     with opened(before) as engine:
         database.check(engine)
+        assert timedelta(hours=23) < due(engine) - now < timedelta(hours=25)
         with writing(engine) as db:
             assert said(db, MORE, now) == SAID
             assert talks.hide(db, now) == 0

@@ -146,7 +146,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     question = script.question(row["question"])
     labels = {option.name: in_language(option.label, "es") for option in question.options}
     said = row["said"] or ("nota de voz" if row["media"] else "")
-    value = said if question.open else ", ".join(labels.get(v, v) for v in row["value"].split())
+    chosen = ", ".join(labels.get(v, v) for v in row["value"].split())
+    value = said if question.open else chosen or row["said"]
     label = in_language(question.label, "es").splitlines()[-1]
     return {**row, "label": label, "value": value, "said": said, "at": row["at"].isoformat()}
 
