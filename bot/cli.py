@@ -95,6 +95,7 @@ def worker() -> None:
     """Delivery and schedule only."""
     configure()
     parts = wiring.build(settings_module.read())
+    wiring.keep_loaded()
     with wiring.working(parts):
         terminal.wait_for_the_end()
 
@@ -107,7 +108,9 @@ def poll(*, take_over: bool) -> None:
     configure()
     settings = settings_module.read()
     _need_telegram(settings)
-    polling.run(wiring.build(settings), take_over=take_over)
+    parts = wiring.build(settings)
+    wiring.keep_loaded()
+    polling.run(parts, take_over=take_over)
 
 
 def _run(*, worker: bool) -> None:

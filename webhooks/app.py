@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     """The web side. With CONSULTA_WORKER=1 it also delivers: one process does it all."""
     configure()
     _end_with_the_parent()
+    alone = settings is None  # a server's child, which knows us by name: the process is ours
     settings = settings or settings_module.read()
     parts = parts or wiring.build(settings)
     app = _application(__name__, parts)
@@ -87,6 +88,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
     _take_calls(app, parts)
+    if alone:
+        wiring.keep_loaded()
     if os.environ.get("CONSULTA_WORKER") == "1":
         deliver(app, parts)
     return app
