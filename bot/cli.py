@@ -248,6 +248,7 @@ def db_move(url: str) -> None:
     """Copy everything into the empty database at URL, and compare the counts.
 
     Stop the program first. Afterwards set CONSULTA_DATABASE_URL to URL; the key stays the same.
+    Then remove the file of before: it goes on holding whoever is erased from now on.
     """
     settings = settings_module.read()
     there = database.connect(url, vault(*keys(settings)))
