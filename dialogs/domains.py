@@ -265,7 +265,8 @@ def _moments(question: Question, used: Sequence[Use], now: datetime) -> Domain:
         times += ["0:05", "23:55"] if _beside(question) else []
         found = (moments.value("time", each, now) for each in times)
         return Domain((*dict.fromkeys(filter(None, found)), ""), not used)
-    direct, today = _direct(used), now.astimezone(dates.ZONE).replace(hour=9, minute=30)
+    direct, local = _direct(used), now.astimezone(dates.ZONE)
+    today = local.replace(hour=9, minute=30, second=0, microsecond=0)
     named = [moment for use in used if isinstance(use.value, str)
              and (moment := dates.read(use.value))]  # fmt: skip
     days = {value for value in _amounts(used) if abs(value) < OLDEST and not direct}

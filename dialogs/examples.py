@@ -31,8 +31,10 @@ def reply(question: Question, value: str, options: Sequence[Option], rng: Random
             return "1"
         case "geopoint":
             return "la plaza"
-        case "datetime" | "time":
-            return value.partition(":00.000")[0]
+        case "datetime":
+            return value[: len("2021-08-15T09:30")]
+        case "time":
+            return value[: len("09:30")]
         case _:
             most = question.parameters.get("max-length")
             return value[: int(float(most))] if most else value

@@ -190,6 +190,17 @@ def test_what_is_asked_of_today_is_tried_on_the_day_of_the_check(tmp_path):
     assert earlier.unreached == ("late",)
 
 
+def test_a_moment_is_answered_at_whatever_second_the_check_runs(tmp_path):
+    rows = """| survey |
+| | type | name | label | required | constraint |
+| | dateTime | came | ¿Cuándo llegaste? | yes | . >= date-time('2021-06-01T10:30:45') |
+| | time | left | ¿A qué hora te fuiste? | yes | |
+"""
+    (tmp_path / "f.md").write_text(rows, encoding="utf-8")
+    on = datetime(2021, 6, 2, 15, 12, 9, 355_000, tzinfo=UTC)
+    assert checking.check(tmp_path / "f.md", on).warnings == ()
+
+
 def test_what_depends_on_the_unreachable_is_unreachable_too(tmp_path):
     rows = "| | select_one si_no | b | ¿B? | B? | ${n} > 10 | |\n"
     rows += "| | text | c | ¿C? | C? | ${b} = 'si' | |"
