@@ -15,14 +15,17 @@ from storage.vault import UnknownKey, Vault, vault
 
 def rotate(settings: Settings, tell: Callable[[str], None]) -> None:
     """Make a new key if there is none to change to, and seal everything anew with it."""
+    with wiring.opened(settings):
+        pass  # nothing is changed where this refuses
     if len(keys(settings)) == 1:
         _begin(settings)
     sealed_with = vault(*keys(settings))
     with wiring.opened(settings) as engine:
         for place, rows in rotation.run(engine):
             tell(f"{place}: {rows}")
-    number = reseal(stores.of(settings), sealed_with)
-    tell(f"media: {number}")
+        number = reseal(stores.of(settings), sealed_with)
+        tell(f"media: {number}")
+        rotation.finish(engine)
     settings_module.drop_old_key(settings)
     tell("done: everything is sealed with the new key")
 

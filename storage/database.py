@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from storage import schema
 from storage.prepared import plainly
@@ -21,6 +22,7 @@ REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 UPGRADE = 6_714_000  # the key of the advisory lock under which tables are changed
 BREAKING = "breaking migration"  # the fact that names it: programs that do not have it are too old
 OPEN_TALKS = "talks open until"  # the fact, and the engine's option: storage.talks
+VAULT, NEXT_VAULT = "vault", "next vault"  # facts: the keys' fingerprints; while they are changed
 BUSY = 10_000  # milliseconds to wait for another writer before giving up
 MOMENT = 500  # milliseconds to wait where it need not be now
 
@@ -36,6 +38,18 @@ UNREACHABLE = {  # seconds, and milliseconds: a machine that is gone without a w
 NOTICED = (  # by the server, of a machine that is gone: its locks would stay for two hours
     "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
     "SET tcp_user_timeout = 10000"  # milliseconds
+)
+
+
+ANOTHER = (
+    "This database was sealed with another secret. Set CONSULTA_SECRET_KEY to the one it was made "
+    "with, or put that secret.key back into the data folder."
+)
+HALFWAY = (
+    "A change of the secret was begun and not ended: some is sealed with the first, some with the "
+    "second. Give both again, the second as CONSULTA_SECRET_KEY (or secret.key in the data folder) "
+    "and the first as CONSULTA_SECRET_KEY_OLD (or secret.key.old), and run consulta db rotate-key "
+    "to its end. Then change to a third."
 )
 
 
@@ -235,12 +249,16 @@ def check(engine: Engine) -> None:
 
 
 def _check_key(db: Connection) -> None:
-    vault = vault_of(db)
-    stored = db.scalar(select(schema.facts.c.value).where(schema.facts.c.key == "vault"))
-    if stored is None:
-        db.execute(schema.facts.insert().values(key="vault", value=vault.fingerprint))
-    elif stored not in {key.fingerprint for key in vault.keys.values()}:
-        raise DatabaseError(
-            "This database was sealed with another secret. Set CONSULTA_SECRET_KEY to the one it "
-            "was made with, or put that secret.key back into the data folder."
-        )
+    """Every key that something may be sealed with has to be at hand: of a change that was begun,
+    also if nothing was sealed anew yet, both."""
+    vault, facts = vault_of(db), schema.facts
+    rows = db.execute(select(facts).where(facts.c.key.in_((VAULT, NEXT_VAULT)))).all()
+    stored = {row.key: row.value for row in rows}
+    if stored.keys() and not set(stored.values()) <= {
+        key.fingerprint for key in vault.keys.values()
+    }:
+        raise DatabaseError(HALFWAY if NEXT_VAULT in stored else ANOTHER)
+    if vault.fingerprint not in stored.values():
+        which = NEXT_VAULT if stored else VAULT
+        with suppress(IntegrityError), apart(db):  # another process has noted it meanwhile
+            db.execute(facts.insert().values(key=which, value=vault.fingerprint))

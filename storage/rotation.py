@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Engine, Table, func, select, update
+from sqlalchemy import Column, Connection, Engine, Table, delete, func, select, update
 
 from storage import facilitators, schema
-from storage.database import vault_of, writing
+from storage.database import NEXT_VAULT, VAULT, vault_of, writing
 from storage.vault import Vault
 
 BATCH = 500  # rows in one transaction
@@ -63,6 +63,10 @@ def run(engine: Engine) -> Iterator[tuple[str, int]]:
             if not done:
                 break
             yield place.name, done
+
+
+def finish(engine: Engine) -> None:
+    """Once the recordings are sealed anew, too: from now on one key is enough."""
     with writing(engine) as db:
         _facts(db)
 
@@ -86,8 +90,7 @@ def _anew(vault: Vault, place: Place, sealed: bytes) -> bytes:
 
 
 def _facts(db: Connection) -> None:
-    """Facilitators' names and the pepper of the tombstones; and at last the fingerprint: from now
-    on one key is enough."""
+    """Facilitators' names and the pepper of the tombstones; and at last the fingerprint."""
     vault, facts = vault_of(db), schema.facts
     facilitators.seal(db)
     stored = db.scalar(select(facts.c.value).where(facts.c.key == "pepper"))
@@ -95,4 +98,5 @@ def _facts(db: Connection) -> None:
         pepper = vault.show("facts.pepper", bytes.fromhex(stored))
         anew = vault.hide("facts.pepper", pepper).hex()
         db.execute(update(facts).where(facts.c.key == "pepper").values(value=anew))
-    db.execute(update(facts).where(facts.c.key == "vault").values(value=vault.fingerprint))
+    db.execute(update(facts).where(facts.c.key == VAULT).values(value=vault.fingerprint))
+    db.execute(delete(facts).where(facts.c.key == NEXT_VAULT))

@@ -132,8 +132,9 @@ def test_what_stood_openly_before_is_sealed_once_no_older_program_runs(answered:
         pass
     assert bare(stolen(answered)) == []
     assert answered.stored("ana") == before
-    list(rotation.run(anew := database.connect(_url(answered), vault("otra clave", KEY))))
-    anew.dispose()
+    with disposing(database.connect(_url(answered), vault("otra clave", KEY))) as anew:
+        list(rotation.run(anew))
+        rotation.finish(anew)
     alone = database.connect(_url(answered), vault("otra clave"))
     with disposing(alone), writing(alone) as db:
         assert [each.name for each in facilitators.every(db)] == [NAME]

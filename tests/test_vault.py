@@ -18,12 +18,12 @@ from bot.cli import main
 from bot.cli_errors import Failure, told
 from bot.settings import Settings, secret
 from bot.stores import Folder
-from storage import database, people, rotation, schema
-from storage.database import reading, writing
+from storage import answers, database, people, rotation, schema
+from storage.database import disposing, reading, writing
 from storage.vault import UnknownKey, vault
 from tests.world import World
 
-OLD, NEW = "una clave de prueba", "otra clave de prueba"
+OLD, NEW, THIRD = "una clave de prueba", "otra clave de prueba", "y una tercera clave"
 LONG = (
     *("hola", "es", "si", "2", "Tizimín", "sí", "saltar", "si", "Mujer", "Lo hablo"),
     *("nada de esto", "1"),
@@ -74,11 +74,18 @@ def test_keys_are_changed_while_people_write_and_it_may_stop_on_the_way(world: W
     both = database.connect(url, vault(NEW, OLD))
     database.check(both)
     list(islice(rotation.run(both), 2))
+    for secrets in ((THIRD, NEW), (THIRD, OLD), (NEW,), (OLD,), (THIRD,)):
+        with pytest.raises(database.DatabaseError, match=r"begun and not ended.*Give both again"):
+            _checked(url, *secrets)
+    _checked(url, OLD, NEW)  # back again is as good
     with writing(both) as db:
         found = people.find(db, "whatsapp", "+529991112233")  # sealed by either key
         assert found is not None
     assert sum(rows for _, rows in rotation.run(both)) > 20
     assert list(rotation.run(both)) == []
+    with pytest.raises(database.DatabaseError, match="not ended"):  # there are recordings, too
+        _checked(url, THIRD, NEW)
+    rotation.finish(both)
     both.dispose()
     alone = database.connect(url, vault(NEW))
     database.check(alone)
@@ -87,11 +94,25 @@ def test_keys_are_changed_while_people_write_and_it_may_stop_on_the_way(world: W
             for sealed in db.scalars(select(place.column).where(place.column.is_not(None))):
                 assert sealed[:1] == vault(NEW).newest.id
     alone.dispose()
-    refused = database.connect(url, vault(OLD))
     with pytest.raises(database.DatabaseError, match="another secret"):
-        database.check(refused)
-    refused.dispose()
+        _checked(url, OLD)
+    with disposing(database.connect(url, vault(THIRD, NEW))) as further:
+        database.check(further)
+        list(rotation.run(further))
+        rotation.finish(further)
+    with disposing(database.connect(url, vault(THIRD))) as alone, reading(alone) as db:
+        database.check(alone)
+        found = people.find(db, "whatsapp", "+529991112233")
+        assert found is not None
+        assert [row["said"] for row in answers.of_person(db, found.id)] == [
+            row["said"] for row in before
+        ]
     assert len(before) > 5
+
+
+def _checked(url: str, *secrets: str) -> None:
+    with disposing(database.connect(url, vault(*secrets))) as engine:
+        database.check(engine)
 
 
 def test_the_command_changes_the_key_in_the_data_folder(tmp_path: Path) -> None:
