@@ -15,7 +15,7 @@ from bot import exports as writing_out
 from bot import report as systematization
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
-from bot.delivery import now
+from bot.timing import now
 from dialogs.tables import inert
 from storage import database, erasing
 from storage.people import Person

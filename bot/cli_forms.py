@@ -15,7 +15,7 @@ from bot import publishing, stores, wiring
 from bot import settings as settings_module
 from bot.cli_errors import FAULTS_FOUND, WRONG_USE, Failure, Faulty, told
 from bot.cli_words import form_changes, form_link, form_tracker, words
-from bot.delivery import now
+from bot.timing import now
 from dialogs import attachments, checking, columns, drawing, script, simulation, tables
 from dialogs.checking import Checked
 from dialogs.faults import Fault

@@ -23,10 +23,10 @@ from bot import forum_files, forum_words, invitations, region_files, timing, way
 from bot import settings as settings_module
 from bot.cli_data import find
 from bot.cli_errors import Failure, told
-from bot.delivery import now
 from bot.forum_files import ForumFileError
 from bot.invitations import PlanError
 from bot.settings import Settings
+from bot.timing import now
 from dialogs.asking import Library
 from storage import forums, people, regions, segments
 from storage.database import reading, writing

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from bot import collected, importing, stores, wiring
 from bot import settings as settings_module
 from bot.cli_errors import Failure, told
-from bot.delivery import now
 from bot.importing import Imported
 from bot.stores import Store
+from bot.timing import now
 from dialogs import submissions, tables
 from dialogs.questions import Script
 from storage import database, forms

@@ -20,8 +20,8 @@ from bot import settings as settings_module
 from bot.cli_data import find
 from bot.cli_errors import Failure
 from bot.cli_forums import as_json, explained, office, tell
-from bot.delivery import now
 from bot.invitations import Call, Change
+from bot.timing import now
 from dialogs.values import LANGUAGES
 from storage import forums, invitations
 from storage.database import reading

@@ -10,7 +10,7 @@ from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
 from bot.cli_forums import as_json, tell
-from bot.delivery import now
+from bot.timing import now
 from dialogs.notices import NoticeError
 from storage import notices
 from storage.database import reading, writing

@@ -11,7 +11,7 @@ import click
 from bot import settings as settings_module
 from bot import wiring
 from bot.cli_errors import Failure, told
-from bot.delivery import now
+from bot.timing import now
 from storage import organizers
 from storage.database import reading, writing
 

@@ -11,8 +11,8 @@ import click
 from bot import settings as settings_module
 from bot import stores, wiring
 from bot.cli_errors import told
-from bot.delivery import now
 from bot.settings import Settings
+from bot.timing import now
 from storage import database, health
 
 

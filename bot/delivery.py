@@ -8,29 +8,20 @@ from collections import deque
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from bot import flights, invitations, outcomes, timing, voices
-from bot.channel import (
-    Broken,
-    Gone,
-    Refused,
-    SendError,
-    TryLater,
-    Uncertain,
-    Windowed,
-)
-from bot.post import Line, Pace, Post, Ready, Round, Settle, Taken
+from bot import flights, invitations, outcomes, rate, sending, timing, voices
+from bot.channel import Gone, Refused, SendError, Windowed
+from bot.post import Line, Post, Ready, Round, Settle, Taken
 from dialogs.values import Media, Message
-from storage import answers, outbox, receipts, senders
+from storage import answers, outbox, receipts
 from storage.database import apart, reading, writing
 from storage.outbox import Hand, Letter
-from storage.receipts import Flight
 from storage.senders import Slots
 
 log = structlog.get_logger()
@@ -41,11 +32,6 @@ SOON = timedelta(milliseconds=20)
 BREATH = timedelta(milliseconds=40)  # between two rounds: each has a cost, however little it does
 NOTING = timedelta(milliseconds=150)  # until it is written that an answer went out
 BUSY = 8  # letters on their way: with fewer, an answer does not wait for the breath
-HANDING = 0.02  # seconds before an invitation goes out, for writing down that it does
-FRESH = outbox.LEASE / 3  # from there on others may take this process for dead, and look it up
-SHARED = 2.0  # seconds for which another worker, once noticed, is expected to go on
-FURTHEST = 0.2  # seconds: a stall is no reason to let people wait for longer
-CALM, LESS = 4, 0.99  # the part of a lateness that is made up for at once, and how it is forgotten
 LOOKED_UP = 20  # messages of unknown fate at a time
 LOOK_AGAIN = timedelta(minutes=5)
 STORE_AWAY = timedelta(minutes=1)  # until a file that could not be kept is brought once more
@@ -109,7 +95,7 @@ def _joined(post: Post, ready: Ready) -> Line | None:
     person_id = ready.letter.person_id
     with post.lining:
         if ready.after and ready.after.broken:
-            post.settled.append(_back(ready.letter))
+            post.settled.append(sending.back(ready.letter))
         elif line := post.lines.get(person_id):
             line.waiting.append(ready)
         else:
@@ -122,10 +108,11 @@ async def _answer(post: Post, line: Line) -> None:
     """What comes next, comes now; unless nothing waits: that an answer went out is written soon."""
     unsent: Settle | None = None
     while ready := _next(post, line):
-        unsent = await _deliver(post, ready)
+        unsent = await sending.deliver(post, ready)
         line.broken = unsent is not None
     if unsent:
-        post.settled += [_back(ready.letter) for ready in line.waiting]  # first: it may drop them
+        # first, because settling it may drop those behind it
+        post.settled += [sending.back(ready.letter) for ready in line.waiting]
         post.settled.append(unsent)
     if post.behind or unsent:
         post.bell.here()
@@ -143,14 +130,9 @@ def _next(post: Post, line: Line) -> Ready | None:
 
 
 async def _call(post: Post, ready: Ready) -> None:
-    if unsent := await _deliver(post, ready):
+    if unsent := await sending.deliver(post, ready):
         post.settled.append(unsent)
     post.bell.here()
-
-
-def _back(letter: Letter) -> Settle:
-    """Into the queue again, as if it had not been leased."""
-    return lambda db, _now: outbox.unsent(db, letter)
 
 
 @contextmanager
@@ -211,10 +193,10 @@ def _hand(db: Connection, post: Post, ahead: Ahead) -> Hand:
             return False
         if name not in post.rates:
             return True
-        if _others_send(post, name, now.timestamp()):
+        if rate.others_send(post, name, now.timestamp()):
             return False  # the row of the slots would be held for as long as all are heard
         if name not in slots:
-            slots[name] = _slots(db, post, name, now, room)
+            slots[name] = rate.free(db, post, name, now, room)
         return sum(each.channel == name for each in hand.letters) < slots[name].count
 
     def near(person_id: int) -> bool:
@@ -238,7 +220,7 @@ def _placed(db: Connection, post: Post, ahead: Ahead, letters: Sequence[Letter])
         after = ahead.lines.get(letter.person_id)
         found.append(Ready(letter, letter.message, moment=moment, cost=cost, after=after))
     for name, count in used.items():
-        _take(db, post, name, ahead.slots[name], count, replied=count > 0)
+        rate.take(db, post, name, ahead.slots[name], count, replied=count > 0)
     return found
 
 
@@ -293,10 +275,10 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
     if name not in post.rates:
         letters = outbox.claim(db, (name,), now, room, quiet=quiet, by=post.number)
         return [ready for letter in letters if (ready := _ready(db, post, letter, now))]
-    slots = _slots(db, post, name, now, room)
+    slots = rate.free(db, post, name, now, room)
     if slots.count <= 0:
         return []
-    calls = min(room, _share(post, name, slots.count)) if slots.writing else room
+    calls = min(room, rate.share(post, name, slots.count)) if slots.writing else room
     letters = outbox.claim(db, (name,), now, slots.count, calls, quiet=quiet, by=post.number)
     found, used = [], 0
     for letter in letters:
@@ -304,40 +286,8 @@ def _claim(db: Connection, post: Post, name: str, now: datetime, room: int) -> l
             found.append(ready)
             used += ready.cost
     replied = any(letter.lane == outbox.REPLY for letter in letters)
-    _take(db, post, name, slots, used, replied=replied)
+    rate.take(db, post, name, slots, used, replied=replied)
     return found
-
-
-def _slots(db: Connection, post: Post, name: str, now: datetime, wanted: int) -> Slots:
-    """The slots that may be taken on a channel with a rate, and whether others take some too."""
-    post.paces.setdefault(name, Pace())
-    rate = post.rates[name]
-    if _others_send(post, name, now.timestamp()):
-        ahead = timedelta(seconds=post.ahead.get(name, 0.0))
-        slots = senders.free(db, name, now + ahead, rate, wanted)
-    else:
-        slots = senders.free(db, name, now, rate, wanted, late=senders.JITTER)
-    if slots.taken != post.mine.get(name) and slots.taken > now.timestamp() - SHARED:
-        post.shared[name] = now.timestamp() + SHARED
-    return slots
-
-
-def _others_send(post: Post, name: str, now: float) -> bool:
-    """Whether another process was lately seen to take slots of this channel."""
-    return post.shared.get(name, 0.0) > now
-
-
-def _take(db: Connection, post: Post, name: str, slots: Slots, used: int, *, replied: bool) -> None:
-    senders.take(db, name, slots, used, replied=replied)
-    post.mine[name] = slots.at(used) if used else slots.taken
-
-
-def _share(post: Post, name: str, slots: int) -> int:
-    """How many of these slots broadcasts may have while people are writing."""
-    credit = min(post.credit.get(name, 0.0), 1.0) + slots * (1 - senders.KEPT)
-    share = min(int(credit), slots)
-    post.credit[name] = credit - share
-    return share
 
 
 def _ready(
@@ -366,146 +316,6 @@ def _start(post: Post, work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.get_running_loop().create_task(work)
     post.running.add(task)
     task.add_done_callback(post.running.discard)
-
-
-async def _deliver(post: Post, ready: Ready) -> Settle | None:
-    """Send one letter in its turn, and note that; or what is to be written if it was not sent."""
-    letter = ready.letter
-    noting = post.flights if letter.invitation_id else None
-    try:
-        if kept := await _kept(post, ready):
-            return kept
-        provider_id = await _send(post, ready)
-    except SendError as error:
-        if noting and not error.perhaps:
-            noting.kept(letter.id)
-        return _unsent(post, letter, error)
-    except Exception as error:
-        log.exception("a fault of ours in sending", channel=letter.channel)
-        return _unsent(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
-    if noting:
-        (noting.asked if ready.template else noting.taken)(letter.id, provider_id)
-    _noted(post, ready, provider_id)
-    return None
-
-
-async def _kept(post: Post, ready: Ready) -> Settle | None:
-    """Wait for the letter's turn; what is to be written if it may not go out after all."""
-    letter, handed = ready.letter, None
-    if letter.invitation_id:
-        await _sleep_until(post, ready.moment - HANDING)
-        if not (handed := await _handed_over(post, letter)):
-            return lambda _db, _now: None  # somebody else has it by now
-    if ready.moment:
-        _learn_from(post, ready)
-        await _sleep_until(post, ready.moment)
-        if _too_late(post, ready):
-            return _back(letter)
-        pace, rate = post.paces[letter.channel], post.rates[letter.channel]
-        async with pace.queue:
-            while (wait := pace.turn(time.monotonic(), rate, ready.cost)) > 0:
-                await asyncio.sleep(wait)
-    if post.waits.get(letter.channel, 0.0) > _seconds(post):
-        return _back(letter)
-    if handed and post.clock() - handed > FRESH:
-        kept = Flight(letter.id, handed, "kept")
-        return lambda db, _now: receipts.landed(db, kept)
-    if letter.invitation_id and post.flights and not post.flights.begun(letter.id):
-        return _back(letter)
-    return None
-
-
-def _learn_from(post: Post, ready: Ready) -> None:
-    """Take slots the further ahead, the later letters come to theirs: a busy machine would lease
-    each letter many times over, and let most of its slots go by."""
-    late, ahead = _seconds(post) - ready.moment, post.ahead.get(ready.letter.channel, 0.0)
-    ahead = ahead * LESS if late < senders.JITTER else min(ahead + late / CALM, FURTHEST)
-    post.ahead[ready.letter.channel] = ahead
-
-
-def _too_late(post: Post, ready: Ready) -> bool:
-    """Whether its slot has gone by while others send too: it needs another one.
-
-    Alone, a process keeps to the limit by its own pace; it cannot see what others send.
-    """
-    now = _seconds(post)
-    return now > ready.moment + senders.JITTER and _others_send(post, ready.letter.channel, now)
-
-
-async def _handed_over(post: Post, letter: Letter) -> datetime | None:
-    """Have it written, before it is sent, that an invitation goes out: together with others.
-
-    When that was; None if somebody else has it by now.
-    """
-    future: asyncio.Future[datetime | None] = asyncio.get_running_loop().create_future()
-    post.handing.append((letter.id, future))
-    if len(post.handing) == 1:
-        await asyncio.sleep(HANDING / 2)
-        batch, post.handing = post.handing, []
-        mine: set[int] = set()
-        now = post.clock()
-        try:
-            mine = await asyncio.to_thread(_hand_over, post, [id_ for id_, _ in batch], now)
-        finally:  # whatever happens, nobody waits for ever
-            for id_, waiting in batch:
-                waiting.set_result(now if id_ in mine else None)
-    return await future
-
-
-def _hand_over(post: Post, ids: Sequence[int], now: datetime) -> set[int]:
-    if post.flights and not post.flights.handed(ids, now):
-        log.warning("nothing can be noted, is the disk full? No invitation is sent")
-        return set()
-    try:
-        with writing(post.engine) as db:
-            return outbox.hand_over(db, ids, now)
-    except OperationalError as error:
-        log.warning("the database is away: nothing is sent", error=type(error.orig).__name__)
-        return set()
-
-
-async def _send(post: Post, ready: Ready) -> str:
-    channel = post.channels[ready.letter.channel]
-    with post.spans.sent(ready.letter):
-        if ready.template and isinstance(channel, Windowed):
-            sid, variables = ready.template
-            return await channel.ask(ready.letter.address, sid, variables)
-        return await channel.send(ready.letter.address, ready.message)
-
-
-def _noted(post: Post, ready: Ready, provider_id: str) -> None:
-    letter, now = ready.letter, post.clock()
-    if not ready.template:
-        post.taken.append((letter.id, provider_id, now))
-        return
-    asked = {"asked_at": now, "provider_id": provider_id, "sent_at": now}
-    post.settled.append(lambda db, _now: outbox.hold(db, letter, outbox.ASKED, **asked))
-
-
-def _unsent(post: Post, letter: Letter, error: SendError) -> Settle:
-    """What is written of a letter that did not go out; a sender told to wait stops at once."""
-    log.info("not sent", channel=letter.channel, reason=error.reason, code=error.code)
-    if isinstance(error, Broken) or (isinstance(error, TryLater) and error.everybody):
-        wait = _wait_after(error, letter)
-        until = _seconds(post) + wait.total_seconds()
-        post.waits[letter.channel] = max(until, post.waits.get(letter.channel, 0.0))
-    return lambda db, now: outcomes.unsent(db, letter, error, now)
-
-
-def _wait_after(error: SendError, letter: Letter) -> timedelta:
-    """How long the whole sender waits: as told, or longer each time if nothing was told."""
-    if isinstance(error, TryLater):
-        return error.wait or timing.back_off(letter.attempts)
-    return outcomes.SENDER_BROKEN
-
-
-def _seconds(post: Post) -> float:
-    return post.clock().timestamp()
-
-
-async def _sleep_until(post: Post, moment: float) -> None:
-    if (ahead := moment - _seconds(post)) > 0:
-        await asyncio.sleep(ahead)
 
 
 async def _fetch(post: Post, file: dict[str, object]) -> None:
@@ -598,8 +408,3 @@ async def _looked_up(channel: Windowed, letter: Letter, message: Message | None)
     if found:
         return lambda db, now: outbox.sent(db, letter.id, found, now)
     return lambda db, now: outbox.later(db, letter, now, "the provider does not have it")
-
-
-def now() -> datetime:
-    """The clock of the outermost layer."""
-    return datetime.now(UTC)

@@ -142,6 +142,10 @@ class Post:
     number: int | None = None  # whose leases these are (storage.meeting)
     beat: float | None = None  # of time.monotonic(): the last round; None: nobody delivers here
 
+    def seconds(self) -> float:
+        """The time, in seconds since 1970."""
+        return self.clock().timestamp()
+
 
 def _no_script(form: str, version: int) -> Script:
     raise LookupError(f"No questionnaire {form}, version {version}, is at hand.")

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, select
 
 from bot import conversation, shape, wiring
 from bot.conversation import Desk
-from bot.delivery import now
 from bot.settings import Settings
+from bot.timing import now
 from dialogs.values import Inbound, Message
 from storage import database, forms, outbox, schema
 

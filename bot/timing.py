@@ -1,4 +1,4 @@
-"""Times, purely: WhatsApp's window, when to try again, and when people in Yucatán are awake."""
+"""Times: WhatsApp's window, when to try again, and when people in Yucatán are awake."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ FREE_WINDOW = timedelta(hours=24)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
 MOST_ATTEMPTS = 12  # with doubling waits: given up after about an hour and a half
+
+
+def now() -> datetime:
+    """The clock of the outermost layer; everything else is told what time it is."""
+    return datetime.now(UTC)
 
 
 def may_write_freely(last_heard: datetime | None, now: datetime) -> bool:

@@ -28,6 +28,7 @@ from bot import (
     invitations,
     plan,
     stores,
+    timing,
     tracing,
     words,
 )
@@ -123,7 +124,7 @@ def build(
 
 def clock_of(engine: Engine) -> Callable[[], datetime]:
     """The time by which everybody goes who shares this database."""
-    return meeting.Clock(engine) if engine.dialect.name == "postgresql" else delivery.now
+    return meeting.Clock(engine) if engine.dialect.name == "postgresql" else timing.now
 
 
 def desk(engine: Engine, settings: Settings, rng: Random) -> Desk:
@@ -195,7 +196,7 @@ def _channels(settings: Settings, engine: Engine) -> Mapping[str, Channel]:
 
     def write(address: str, message: Message) -> int:
         with database.writing(engine) as db:
-            return chats.write(db, address, message_to_json(message), delivery.now(), mine=False)
+            return chats.write(db, address, message_to_json(message), timing.now(), mine=False)
 
     found: dict[str, Channel] = {"chat": Local(write)}
     if settings.telegram_on:

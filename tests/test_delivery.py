@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from bot import delivery, flights, outcomes
+from bot import delivery, flights, outcomes, rate, sending
 from bot.channel import Broken, TryLater, Uncertain
 from bot.flights import Flights
 from bot.post import Bell, Pace, Post, Ready
@@ -78,8 +78,8 @@ def test_only_who_sends_alone_takes_up_slots_that_were_missed(there: Forums) -> 
         """By how much its next slot is ahead; less than nothing: one that was missed."""
         now = start + timedelta(seconds=after)
         with writing(there.engine) as db:
-            slots = delivery._slots(db, post, "x", now, 1)
-            delivery._take(db, post, "x", slots, 1, replied=False)
+            slots = rate.free(db, post, "x", now, 1)
+            rate.take(db, post, "x", slots, 1, replied=False)
         return slots.first - now.timestamp()
 
     sends(one, 0)
@@ -87,10 +87,10 @@ def test_only_who_sends_alone_takes_up_slots_that_were_missed(there: Forums) -> 
     for number in (2, 3, 4):  # here each sees that there is another
         sends((one, other)[number % 2], number * missed)
     assert [sends((one, other)[n % 2], n * missed) for n in range(5, 13)] == [0.0] * 8
-    later = 13 * missed + delivery.SHARED
+    later = 13 * missed + rate.SHARED
     sends(one, later)
-    sends(one, later + delivery.SHARED)
-    assert sends(one, later + delivery.SHARED + missed) < 0
+    sends(one, later + rate.SHARED)
+    assert sends(one, later + rate.SHARED + missed) < 0
 
 
 def test_who_comes_late_to_its_slots_beside_others_takes_them_further_ahead(there: Forums) -> None:
@@ -103,14 +103,14 @@ def test_who_comes_late_to_its_slots_beside_others_takes_them_further_ahead(ther
     def late() -> bool:
         """Whether the next letter comes too late to be sent."""
         nonlocal now
-        post.shared["x"] = now.timestamp() + delivery.SHARED
+        post.shared["x"] = now.timestamp() + rate.SHARED
         with writing(there.engine) as db:
-            slots = delivery._slots(db, post, "x", now, 1)
-            delivery._take(db, post, "x", slots, 1, replied=False)
+            slots = rate.free(db, post, "x", now, 1)
+            rate.take(db, post, "x", slots, 1, replied=False)
         now += took
         ready = Ready(letter, Message("hola"), moment=slots.first)
-        delivery._learn_from(post, ready)
-        return delivery._too_late(post, ready)
+        rate.learn_from(post, ready)
+        return rate.too_late(post, ready)
 
     assert [late() for _ in range(10)].index(False) < 8
     assert sum(late() for _ in range(100)) < 10
@@ -121,7 +121,7 @@ def test_who_comes_late_to_its_slots_beside_others_takes_them_further_ahead(ther
 
 def test_a_fifth_is_kept_for_replies_while_people_write(small: Forums) -> None:
     post = replace(small.post, credit={})
-    given = [delivery._share(post, "telegram", 3) for _ in range(100)]
+    given = [rate.share(post, "telegram", 3) for _ in range(100)]
     assert sum(given) == pytest.approx(240, abs=1)
 
 
@@ -252,7 +252,7 @@ def test_what_lay_long_after_it_was_handed_over_is_not_sent_by_who_may_be_taken_
             handed.append(small.now)
             return len(handed) == 1 or super().__lt__(since)
 
-    monkeypatch.setattr(delivery, "FRESH", Late(seconds=20))
+    monkeypatch.setattr(sending, "FRESH", Late(seconds=20))
     sent = small.invited(small.forum())
     assert len(handed) == 2
     assert small.status(sent) == {"intended": 1, "sent": 1}
