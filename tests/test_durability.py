@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, text
 
 from bot import conversation, telegram, wiring
 from storage import schema
@@ -253,6 +253,17 @@ def test_without_the_database_the_provider_is_asked_to_come_again(tmp_path: Path
         pg.drop(url.partition("@/")[2].partition("?")[0])
         assert world.bring("ana", world.update("ana", "es")) == 503
         assert world.app.test_client().get("/healthz").status_code == 503
+
+
+def test_what_cannot_even_be_kept_is_brought_again(small_world: World) -> None:
+    trouble = "CREATE TRIGGER trouble BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'no'); END"
+    with writing(small_world.parts.engine) as db:
+        db.execute(text(trouble))
+    update = small_world.update("ana", "hola")
+    assert small_world.bring("ana", update) == 500
+    with writing(small_world.parts.engine) as db:
+        db.execute(text("DROP TRIGGER trouble"))
+    assert small_world.bring("ana", update) == 200
 
 
 def test_whatsapp_is_not_written_to_after_24_hours_until_the_person_writes(world: World) -> None:

@@ -28,7 +28,8 @@ from tests.hostile import HOOK, siege
 from tests.listening import SECRETS, Ear, overheard
 from tests.world import PUBLIC, START, World, settings
 from webhooks import create_app
-from webhooks.app import HSTS, LARGEST_CALL
+from webhooks.app import HSTS
+from webhooks.hooks import LARGEST_CALL
 
 FUZZ = int(os.environ.get("CONSULTA_FUZZ", "1000"))  # hostile calls; more by hand
 

@@ -41,7 +41,6 @@ from webhooks import chat, forums, health, hooks, own_data, pages, published
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-LARGEST_CALL = 1_000_000  # bytes; Telegram's updates and Twilio's forms are far below
 PATIENCE = 30.0  # seconds for what is on its way, once the server is gone
 HSTS = "max-age=31536000; includeSubDomains"  # a year
 SECURITY = {
@@ -70,8 +69,13 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     alone = settings is None  # a server's child, which knows us by name: the process is ours
     settings = settings or settings_module.read()
     parts = parts or wiring.build(settings)
-    app = _application(__name__, parts)
+    app = Flask(__name__)
+    app.json = Json(app)
+    app.extensions["parts"] = parts
+    app.register_error_handler(OperationalError, _away)
+    app.after_request(_secure)
     app.config.update(
+        MAX_CONTENT_LENGTH=hooks.LARGEST_CALL,
         SECRET_KEY=secret(settings),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -87,6 +91,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_url_rule("/aviso", view_func=notice)
     app.add_url_rule("/aviso/<int:version>", view_func=notice)
     app.add_url_rule("/", view_func=front)
+    _follow_words(app, parts)
     _take_calls(app, parts)
     if alone:
         wiring.keep_loaded()
@@ -95,28 +100,12 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     return app
 
 
-def _application(name: str, parts: Parts) -> Flask:
-    """What pages and calls have in common."""
-    app = Flask(name)
-    app.json = Json(app)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_CALL
-    app.extensions["parts"] = parts
-    app.register_error_handler(OperationalError, _away)
-    app.after_request(_secure)
-    _follow_words(app, parts)
-    return app
-
-
 def _take_calls(app: Flask, parts: Parts) -> None:
-    """The providers' calls go to an application of their own: the session and what else is done
-    around a page would cost a call a tenth more."""
-    calls = _application(hooks.__name__, parts)
-    calls.register_blueprint(hooks.blueprint)
-    app.extensions["calls"] = calls
-    pages_alone = app.wsgi_app
+    """What the providers call does not come to the pages."""
+    calls, pages_alone = hooks.application(parts, _headers(parts.settings)), app.wsgi_app
 
     def parted(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        called = environ["PATH_INFO"].startswith(f"{hooks.blueprint.url_prefix}/")
+        called = environ["PATH_INFO"].startswith(hooks.PREFIX)
         return (calls if called else pages_alone)(environ, start)
 
     app.wsgi_app = parted  # type: ignore[method-assign, assignment]
@@ -128,7 +117,7 @@ def _follow_words(app: Flask, parts: Parts) -> None:
 
     @app.before_request
     def _before() -> None:
-        if request.blueprint in (hooks.blueprint.name, chat.blueprint.name):
+        if request.blueprint == chat.blueprint.name:
             follow()
 
 
@@ -175,17 +164,19 @@ def front() -> str | BaseResponse:
     return render_template("front.html")
 
 
+def _headers(settings: Settings) -> dict[str, str]:
+    """What every answer tells a browser."""
+    return SECURITY | ({"Strict-Transport-Security": HSTS} if settings.https_on else {})
+
+
 def _secure(response: Response) -> Response:
-    for header, value in SECURITY.items():
-        response.headers.setdefault(header, value)
     parts: Parts = current_app.extensions["parts"]
-    if parts.settings.https_on:
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    for header, value in _headers(parts.settings).items():
+        response.headers.setdefault(header, value)
     return response
 
 
 def _away(error: Exception) -> tuple[Response, int]:
     """The database is away: whoever called has to come again."""
     current_app.logger.error("the database is away: %s", type(error).__name__)
-    reply = jsonify(error="La base de datos no responde. Intenta de nuevo en un momento.")
-    return reply, 503
+    return jsonify(error=hooks.AWAY), 503
