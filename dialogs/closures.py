@@ -198,13 +198,19 @@ def answer(name: str, token: Token, found: Found) -> Node:
     if known is not None and name not in known:
         raise found.error(said("unknown_question", word=name, nearest=nearest(name, known)), token)
     found.names.add(name)
+    once = _asked_once(name, found)
 
     def run(scope: Scope) -> str:
-        value = scope.values.get(name)
+        value = scope.values.get(name, "" if once else None)
         return scope.values.get(key(name, scope), "") if value is None else value
 
     several: Several = lambda scope: instances(name, scope)  # noqa: E731
     return Node("text", run, several, question=name, counted=name in found.place.numbers)
+
+
+def _asked_once(name: str, found: Found) -> bool:
+    """Whether a question certainly is in no repeat."""
+    return found.place.chains is not None and found.place.chains.get(name) == ()
 
 
 def depths(name: str, scope: Scope) -> tuple[int, int]:
@@ -358,7 +364,8 @@ def _comparison(token: Token, found: Found) -> Node:
     left, right = found.node(token[0]), found.node(token[1])
     kind, compare = _comparer(token.symbol, {left.kind, right.kind})
     one, other = AS[kind](left), AS[kind](right)
-    if kind == "truth" or not (left.several or right.several):
+    several = any(node.several and not _asked_once(node.question, found) for node in (left, right))
+    if kind == "truth" or not several:
         return made("truth", lambda scope: compare(one(scope), other(scope)), left, right)
     convert = _CONVERT[kind]
     ones, others = left.several or single(one), right.several or single(other)

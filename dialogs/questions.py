@@ -18,6 +18,7 @@ FILES = ("image", "file")
 ASKED = (*CHOSEN, *NUMBERS, *MOMENTS, *FILES, "acknowledge", "text", "audio", "geopoint")
 SILENT = ("calculate", "hidden", "start", "end", "today")
 PERSONAL = ("text", "audio", *FILES, "geopoint", "hidden")  # words, files, where they are, who asks
+BEFORE = ("consent", "spoken_consent", "rsvp")  # how roles begin that are no consultation yet
 REPEAT_ROLE = "repeat"  # of the question "¿Otro más?" behind each instance of a repeat
 
 
@@ -77,38 +78,29 @@ class Question:
     parameters: Mapping[str, str] = field(default_factory=dict)
     repeat: str = ""  # the innermost that it is in
     instance: str = ""  # of the repeats, "2" or "2#1"; "" outside
+    # What follows from the rest, found once: a turn asks it of every question.
+    base: str = field(init=False)  # its name without the instance
+    open: bool = field(init=False)  # any words, or a voice, are an answer
+    silent: bool = field(init=False)  # nothing is said: its value is found, not asked
+    computed: bool = field(init=False)  # its value follows from other answers, at any time
+    asked: bool = field(init=False)  # it waits for an answer
+    counted: bool = field(init=False)  # by "3 de 12", as what comes before the consultation is not
 
-    @property
-    def silent(self) -> bool:
-        """Whether nothing is said: its value is found, not asked."""
-        return self.type in SILENT or (self.calculation is not None and not self.label)
-
-    @property
-    def computed(self) -> bool:
-        """Whether its value follows from other answers, at any time."""
-        return self.calculation is not None and not self.trigger
-
-    @property
-    def asked(self) -> bool:
-        """Whether it waits for an answer."""
-        return not (self.type == "note" or self.silent or self.read_only or self.computed)
-
-    @property
-    def counted(self) -> bool:
-        """Whether "3 de 12" counts it: what is asked before the consultation proper is not."""
-        if not self.asked or self.role in ("language", REPEAT_ROLE):
-            return False
-        return not self.role.startswith(("consent", "spoken_consent", "rsvp"))
-
-    @property
-    def open(self) -> bool:
-        """Whether any words, or a voice, are an answer."""
-        return self.type in ("text", "audio")
-
-    @property
-    def base(self) -> str:
-        """Its name without the instance."""
-        return self.name.partition("#")[0]
+    def __post_init__(self) -> None:
+        silent = self.type in SILENT or (self.calculation is not None and not self.label)
+        computed = self.calculation is not None and not self.trigger
+        asked = not (self.type == "note" or silent or self.read_only or computed)
+        before = self.role in ("language", REPEAT_ROLE) or self.role.startswith(BEFORE)
+        found = {
+            "base": self.name.partition("#")[0],
+            "open": self.type in ("text", "audio"),
+            "silent": silent,
+            "computed": computed,
+            "asked": asked,
+            "counted": asked and not before,
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
