@@ -8,7 +8,7 @@ from dialogs import asking, kinds, language, minors, moments, moving, replies, s
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
 from dialogs.questions import FILES, MOMENTS, NUMBERS, REPEAT_ROLE, Option, Question
-from dialogs.state import Dialog, Effect, Keep, Say, Speak, Talk, with_top
+from dialogs.state import Dialog, Effect, Keep, Say, Speak, Talk
 from dialogs.values import Choice, Inbound, Language
 from dialogs.walking import Library
 
@@ -209,7 +209,7 @@ def kept(
 ) -> Turn:
     """Store the answer to the question being asked, and go on to the next."""
     changed, effects = kept_in(asked, value, said, inbound, library, talk.language)
-    talk = replace(with_top(talk, changed), offered=())
+    talk = replace(talk, dialogs=(*talk.dialogs[:-1], changed), offered=())
     talk, offer = _offer_to_switch(talk, effects, asked[1])
     if offer:
         return talk, [*effects, *offer]
@@ -231,9 +231,7 @@ def kept_in(
     name = question.name
     again = name in dialog.answers or name in dialog.passed or name in dialog.aside
     needed = not question.open or question.base in script.read_names
-    answers = {**dialog.answers, name: value if needed else ""}
-    aside = {other: old for other, old in dialog.aside.items() if other != name}
-    changed = moving.pass_by(replace(dialog, answers=answers, aside=aside), name)
+    changed = moving.pass_by(dialog, name, value if needed else "")
     detected = language.detect(said, prior)
     keep = Keep(
         dialog=changed,
@@ -266,8 +264,8 @@ def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> T
     ):
         return talk, []
     if keep.language == talk.language:
-        several_words = len(keep.said.split()) > 1
-        return replace(talk, streak=0 if several_words else talk.streak), []
+        over = talk.streak and len(keep.said.split()) > 1
+        return replace(talk, streak=0) if over else talk, []
     talk = replace(talk, streak=talk.streak + 1)
     if talk.streak < REPLIES_TO_OFFER or talk.settled:
         return talk, []

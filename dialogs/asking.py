@@ -101,17 +101,11 @@ def message(question: Question, dialog: Dialog, library: Library, language: str 
             )
             if part
         )
-    several = question.type in SEVERAL
-    payload = _payload(question, dialog, library)
     return Message(
         text=text,
         choices=choices(question, dialog, library, language),
-        several=several,
-        chosen=tuple(
-            payload(str(place))
-            for place, option in enumerate(question.options)
-            if several and option.name in dialog.ticked
-        ),
+        several=question.type in SEVERAL,
+        chosen=_chosen(question, dialog, library) if dialog.ticked else (),
         audio=kept_as(question.audio.get(language or "es", "")),
         image=kept_as(in_language(question.image, language)),
         shown=_shown(question, dialog, library, language),
@@ -220,6 +214,16 @@ def choices(
     if question.type in SEVERAL:
         return (*listed, Choice(payload("ok"), say("done", language)))
     return listed
+
+
+def _chosen(question: Question, dialog: Dialog, library: Library) -> tuple[str, ...]:
+    """The choices that are marked."""
+    payload = _payload(question, dialog, library)
+    return tuple(
+        payload(str(place))
+        for place, option in enumerate(question.options)
+        if question.type in SEVERAL and option.name in dialog.ticked
+    )
 
 
 def _shown(

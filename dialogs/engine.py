@@ -64,7 +64,7 @@ def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn
         return _newcomer(talk, library, fresh, meant)
     if meant not in CONTEXTUAL:
         return COMMANDS[meant](talk, library)
-    talk = replace(talk, paused=False)
+    talk = replace(talk, paused=False) if talk.paused else talk
     if inbound.payload:
         return buttons.payload(talk, inbound.payload, inbound, library)
     if offer := buttons.offered(talk, inbound):

@@ -26,10 +26,14 @@ def asked(talk: Talk, library: Library) -> Asked | None:
     return talk.top, script.question(talk.top.at), script
 
 
-def pass_by(dialog: Dialog, name: str) -> Dialog:
-    """The dialog with this question behind it."""
+def pass_by(dialog: Dialog, name: str, value: str | None = None) -> Dialog:
+    """The dialog with this question behind it, and with its value if it has one now."""
     passed = dialog.passed if name in dialog.passed else (*dialog.passed, name)
-    return replace(dialog, passed=passed, at="", misses=0, ticked=())
+    answers, aside = dialog.answers, dialog.aside
+    if value is not None:
+        answers = {**answers, name: value}
+        aside = {other: old for other, old in aside.items() if other != name}
+    return replace(dialog, answers=answers, aside=aside, passed=passed, at="", misses=0, ticked=())
 
 
 def replaced(talk: Talk, old: Dialog, new: Dialog) -> Talk:

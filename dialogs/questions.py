@@ -42,6 +42,11 @@ class Option:
     image: Text = field(default_factory=dict)
     row: int = 0
     sheet: str = "choices"  # or the file that it stands in
+    written: tuple[str, ...] = field(init=False)  # every way to write it out, in any language
+
+    def __post_init__(self) -> None:
+        aliases = self.columns.get("alias", "").split("|")
+        object.__setattr__(self, "written", (self.name, *self.label.values(), *aliases))
 
 
 @dataclass(frozen=True, slots=True)

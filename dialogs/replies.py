@@ -199,9 +199,8 @@ def _spellings(labels: tuple[str, ...]) -> frozenset[str]:
 
 
 def _names(option: Option) -> frozenset[str]:
-    """Every way to write an option out in full, in any language."""
-    aliases = option.columns.get("alias", "").split("|")
-    return _spellings((option.name, *option.label.values(), *aliases))
+    """Every way to write an option out in full, in any language, as it is compared."""
+    return _spellings(option.written)
 
 
 def _yes_no(options: Sequence[Option], text: str) -> Option | None:

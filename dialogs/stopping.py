@@ -62,7 +62,12 @@ def _asked(text: str) -> str | None:
 def right(text: str) -> str:
     """The command that a text is if it asks to be forgotten, for what is known, to correct, or to
     come back; or ""."""
-    words = _words(text[:SEEN])
+    return _right(text[:SEEN])
+
+
+@lru_cache(maxsize=64)
+def _right(text: str) -> str:
+    words = _words(text)
     if not 0 < len(words) <= LONGEST:
         return ""
     return next((what for what in RIGHTS if _says(words, what)), "")

@@ -15,8 +15,7 @@ from dialogs.state import Dialog, Disposition
 from dialogs.values import in_language
 
 MOST_INSTANCES = 100  # of a repeat, whatever its count says
-MANY = 100  # choices; of 30,000 a filter takes 15 ms, and a turn asks for them several times
-MOST_KEPT = 2000  # answers for which it is known which of many choices stand
+MOST_KEPT = 2000  # answers for which it is known which choices stand: a turn asks several times
 UNSTEADY = re.compile(r"\b(?:today|now|random|uuid|once|position)\s*\(|jr:")
 LAST = ("yes", "true", "1", "si", "sí")
 
@@ -44,10 +43,13 @@ def scope(dialog: Dialog, library: Library) -> Scope:
     return over(values, script, dialog, library)
 
 
-def over(values: Mapping[str, str], script: Script, dialog: Dialog, library: Library) -> Scope:
-    """What expressions see over these values."""
+def over(
+    values: Mapping[str, str], script: Script, dialog: Dialog, library: Library, this: str = ""
+) -> Scope:
+    """What expressions see over these values; `this` is the answer in question."""
     return Scope(
         values=values,
+        this=this,
         chains=script.chains or None,
         now=library.now,
         label=lambda question, names: _label(script, question, names, library.language),
@@ -211,7 +213,7 @@ def standing(question: Question, here: Scope, script: Script) -> tuple[Option, .
     test = question.choice_filter
     if test is None:
         return question.options
-    if len(question.options) < MANY or script.repeats or UNSTEADY.search(test.source):
+    if script.repeats or UNSTEADY.search(test.source):
         return _standing(question, test, here, script)
     key = (question.name, *(here.values.get(name, "") for name in sorted(test.names)))
     if key not in script.stood:
@@ -278,10 +280,11 @@ def fault(question: Question, value: str, dialog: Dialog, library: Library) -> s
         return "long"
     if question.constraint is None:
         return ""
-    answered = replace(dialog, answers={**dialog.answers, question.name: value})
-    here = at(scope(answered, library), question, library.script(dialog))
-    truth = logic.truth(question.constraint.evaluate(replace(here, this=value)))
-    return "" if truth else "constraint"
+    script, values = library.script(dialog), {**dialog.answers, question.name: value}
+    if script.repeats:
+        values = with_blanks(values, dialog, library)
+    here = at(over(values, script, dialog, library, value), question, script)
+    return "" if logic.truth(question.constraint.evaluate(here)) else "constraint"
 
 
 def stands(question: Question, value: str, dialog: Dialog, library: Library) -> bool:
