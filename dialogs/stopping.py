@@ -32,6 +32,7 @@ GLUED = re.compile(r"^(ya)?(no)(me|nos)?(?=escri[bv]|mand|molest|en[vb]i)")  # "
 ENDING = re.compile(r"[ae][nrs]?$")  # "no molestan" tells, "no molesten" asks
 ORDER = re.compile(r"n(me|nos|le)?$")  # dejen, quítenme; not: darme, baja
 APART = re.compile(r"\bno\s*[,.;:!]+", re.IGNORECASE)  # "no, dejen de escribirme"
+SENTENCE = re.compile(r"[?!.;…\n]+\s")
 SOUNDS = (
     (r"(.)\1+", r"\1"), (r"qu(?=[ei])", "k"), (r"c(?=[eiy])", "s"), (r"g(?=[ei])", "j"),
     (r"[cq]", "k"), (r"h", ""), (r"v", "b"), (r"z", "s"), (r"y\b", "i"),
@@ -54,7 +55,8 @@ def _asked(text: str) -> str | None:
     for what in ("no_forums", "stop"):
         if _says(words, what):
             return what
-    if _says(words, "alone", "courtesy") or _ends_so(words):
+    last = SENTENCE.split(text.strip(" .!¡?¿…\n"))[-1]  # what is asked before it governs nothing
+    if _says(words, "alone", "courtesy") or _ends_so(words) or _ends_so(_words(last)):
         return "stop"
     return _of_a_kind(words)
 
@@ -162,7 +164,8 @@ def _says(words: Sequence[str], what: str, around: str = "around") -> bool:
     ways = _found(words, what)
     if not ways:
         return False
-    excused = {place for begin, end in _found(words, "excuse") for place in range(begin, end)}
+    beside = _found(words, "excuse") + (_found(words, "alone") if what == "stop" else [])
+    excused = {place for begin, end in beside for place in range(begin, end)}
     known = excused.union(*(range(begin, end) for begin, end in ways))
     if not all(place in known or _is(word, _beside(around)) for place, word in enumerate(words)):
         return False
