@@ -133,8 +133,8 @@ def _paced(db: Connection, person: Person, inbound: Inbound) -> tuple[Person, Me
     It is said once; an empty message says nothing. A stop is heard whatever the pace.
     """
     words = inbound.payload or inbound.text or str(inbound.media or inbound.point or inbound.id)
-    kept, verdict = pacing.heard(person.pace, vault_of(db).mark(words), inbound.at)
-    person = replace(person, pace=kept)
+    pace, verdict = pacing.heard(person.pace, vault_of(db).mark(words), inbound.at)
+    person = replace(person, pace=pace)
     heard = verdict == "go on" or (stopping.asked(inbound.text) and not person.talk.stopped)
     if heard:
         return person, None
@@ -190,9 +190,9 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
     if effects and isinstance(effects[-1], Erase):
         rights.forget(db, person, effects[-1], inbound, desk.rng)
         return
-    spoken = replace(person, talk=talk)
     for effect in _settling(rsvp.taken(db, person, here, effects), inbound):
         if isinstance(effect, Tell):
+            spoken = replace(person, talk=talk)
             message = rights.told(db, spoken, effect, here.library, inbound.at)
             talk, effect = rights.offered(talk, message), Say(message)
         if session := captures.session(effect):

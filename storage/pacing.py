@@ -43,38 +43,40 @@ class Pace:
     shut_at: int = 0  # the last message since we stopped answering; 0: we answer
 
 
-def heard(kept: str | None, words: str, at: datetime) -> tuple[str, Verdict]:
-    """What to keep after this message, and whether to answer it."""
+def heard(pace: Pace, words: str, at: datetime) -> tuple[Pace, Verdict]:
+    """The counts after this message, and whether to answer it."""
     now = int(at.timestamp())
-    pace = _read(kept)
     if pace.shut_at:
         if now - pace.shut_at < CALM.total_seconds():
-            return _kept(replace(pace, shut_at=now)), "silent"
+            return replace(pace, shut_at=now), "silent"
         pace = Pace()
     pace = _counted(pace, words, now)
     if pace.number > MOST_IN_A_MINUTE or pace.alike > MOST_ALIKE or pace.astray > MOST_ASTRAY:
-        return _kept(replace(pace, shut_at=now)), "tell"
-    return _kept(pace), "go on"
+        return replace(pace, shut_at=now), "tell"
+    return pace, "go on"
 
 
-def led_on(kept: str | None) -> str:
-    """What to keep once a message turned out to be an answer, or to ask for something."""
-    pace = _read(kept)
-    return _kept(replace(pace, astray=max(0, pace.astray - 1 - LED_ON)))
+def led_on(pace: Pace) -> Pace:
+    """The counts once a message turned out to be an answer, or to ask for something."""
+    return replace(pace, astray=max(0, pace.astray - 1 - LED_ON))
 
 
 def _counted(pace: Pace, words: str, now: int) -> Pace:
-    if now - pace.since >= MINUTE.total_seconds():
-        pace = replace(pace, since=now, number=0)
-    if words != pace.words or now - pace.alike_since >= SAME.total_seconds():
-        pace = replace(pace, words=words, alike_since=now, alike=0)
-    astray = 0 if now - pace.heard_at >= APART.total_seconds() else pace.astray
-    return replace(
-        pace, number=pace.number + 1, alike=pace.alike + 1, astray=astray + 1, heard_at=now
+    same_minute = now - pace.since < MINUTE.total_seconds()
+    same_words = words == pace.words and now - pace.alike_since < SAME.total_seconds()
+    apart = now - pace.heard_at >= APART.total_seconds()
+    return Pace(
+        since=pace.since if same_minute else now,
+        number=pace.number + 1 if same_minute else 1,
+        words=words,
+        alike_since=pace.alike_since if same_words else now,
+        alike=pace.alike + 1 if same_words else 1,
+        astray=1 if apart else pace.astray + 1,
+        heard_at=now,
     )
 
 
-def _read(kept: str | None) -> Pace:
+def read(kept: str | None) -> Pace:
     """Also what another version keeps, which may run beside this one."""
     found = json.loads(kept or "{}")
     match found.get("words", "").split(" ", 2):
@@ -83,7 +85,7 @@ def _read(kept: str | None) -> Pace:
     return Pace(**{name: found[name] for name in Pace.__slots__ if name in found})
 
 
-def _kept(pace: Pace) -> str:
+def written(pace: Pace) -> str:
     """With the names of the first version alone, which fails on any other; what is counted since
     then stands before the words: those it only compares."""
     found = {name: getattr(pace, name) for name in Pace.__slots__}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from random import Random
@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dialogs.state import Dialog, Talk
 from dialogs.values import Inbound, Language
-from storage import schema, talks
+from storage import pacing, schema, talks
 from storage.database import vault_of
+from storage.pacing import Pace
 from storage.prepared import Prepared
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read as something else
@@ -34,7 +35,7 @@ class Person:
     language: Language | None
     talk: Talk
     heard_at: datetime
-    pace: str | None = None  # storage.pacing
+    pace: Pace = field(default_factory=Pace)
     called: bool = True  # whether an invitation was ever meant for them; if not known, taken so
 
 
@@ -161,15 +162,16 @@ def _person(db: Connection, row: Any, *, called: bool = True) -> Person:
         language=row.language,
         talk=talks.read(db, row),
         heard_at=row.heard_at,
-        pace=row.pace,
+        pace=pacing.read(row.pace),
         called=called,
     )
 
 
 def remember(db: Connection, person: Person, talk: Talk, at: datetime) -> None:
     """Where the person is now. Anybody who writes is not blocking us."""
-    values = {"language": talk.language, "heard_at": at, "blocked_at": None, "pace": person.pace}
-    REMEMBER.run(db, {"person": person.id, **talks.written(db, talk, at), **values})
+    values = {"language": talk.language, "heard_at": at, "blocked_at": None}
+    pace = pacing.written(person.pace)
+    REMEMBER.run(db, {"person": person.id, **talks.written(db, talk, at), **values, "pace": pace})
 
 
 def _move(db: Connection, person_id: int, address: str) -> None:

@@ -75,7 +75,8 @@ class Vault:
 
     def mark(self, text: str) -> str:
         """A short mark by which the same words are known again, and nothing else."""
-        return hmac.digest(self.newest.marking, _bytes(text), hashlib.sha256)[:6].hex()
+        key = self.newest.marking  # BLAKE2 with a key is a MAC, in a fifth of HMAC's time
+        return hashlib.blake2b(_bytes(text), digest_size=6, key=key).hexdigest()
 
     def _key(self, sealed: bytes) -> Key:
         found = self.keys.get(sealed[:1])

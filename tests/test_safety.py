@@ -21,7 +21,7 @@ from bot import conversation, telegram, wiring
 from dialogs import language, replies, script, stopping, tables
 from storage import pacing, schema
 from storage.database import reading, writing
-from storage.pacing import MOST_ALIKE, MOST_IN_A_MINUTE
+from storage.pacing import MOST_ALIKE, MOST_IN_A_MINUTE, Pace
 from tests.emulators import telegram as provider
 from tests.emulators import telegram_people, twilio, twilio_people
 from tests.hostile import HOOK, siege
@@ -129,53 +129,54 @@ def test_two_programs_with_ever_other_words_are_noticed_at_any_pace(small_world:
 
 
 def test_nobody_types_more_than_a_message_a_second() -> None:
-    kept, verdicts = None, []
+    pace, verdicts = Pace(), []
     for number in range(MOST_IN_A_MINUTE + 3):
         at = START + timedelta(milliseconds=100 * number)
-        kept, verdict = pacing.heard(kept, str(number), at)
+        pace, verdict = pacing.heard(pace, str(number), at)
         verdicts.append(verdict)
     assert verdicts == ["go on"] * MOST_IN_A_MINUTE + ["tell", "silent", "silent"]
     later = START + timedelta(minutes=6)
-    assert pacing.heard(kept, "hola", later)[1] == "go on"
+    assert pacing.heard(pace, "hola", later)[1] == "go on"
 
 
 def test_who_answers_a_long_questionnaire_quickly_is_never_stopped() -> None:
-    kept = None
+    pace = Pace()
     for number in range(3000):  # two seconds each, and of five four are not understood
         at = START + timedelta(seconds=2 * number)
-        kept, verdict = pacing.heard(kept, str(number), at)
+        pace, verdict = pacing.heard(pace, str(number), at)
         assert verdict == "go on"
-        kept = pacing.led_on(kept) if number % 5 == 0 else kept
+        pace = pacing.led_on(pace) if number % 5 == 0 else pace
 
 
 def test_who_chats_on_for_months_is_never_stopped() -> None:
-    kept = None
+    pace = Pace()
     for number in range(500):
         at = START + timedelta(hours=2 * number)
-        kept, verdict = pacing.heard(kept, str(number), at)
+        pace, verdict = pacing.heard(pace, str(number), at)
         assert verdict == "go on"
 
 
 def test_who_writes_at_leisure_is_never_stopped() -> None:
-    kept = None
+    pace = Pace()
     for number in range(500):
         at = START + timedelta(seconds=20 * number)
-        kept, verdict = pacing.heard(kept, "si" if number % 3 else "no", at)
+        pace, verdict = pacing.heard(pace, "si" if number % 3 else "no", at)
         assert verdict == "go on"
-        kept = pacing.led_on(kept)
+        pace = pacing.led_on(pace)
 
 
 def test_a_version_before_reads_what_is_kept_of_somebodys_pace_and_goes_on_with_it() -> None:
-    kept = None
+    pace = Pace()
     for minute in range(40):
-        kept, _ = pacing.heard(kept, f"palabras {minute}", START + timedelta(minutes=minute))
-    known = json.loads(kept or "")
+        pace, _ = pacing.heard(pace, f"palabras {minute}", START + timedelta(minutes=minute))
+    known = json.loads(pacing.written(pace))
     assert set(known) == {"since", "number", "words", "alike_since", "alike", "shut_at"}
     known |= {"words": "otras", "number": 1}  # as that version leaves it
     later = START + timedelta(minutes=41)
-    assert pacing.heard(json.dumps(known), "hola", later)[1] == "go on"
+    assert pacing.heard(pacing.read(json.dumps(known)), "hola", later)[1] == "go on"
+    pace = pacing.read(pacing.written(pace))
     for minute in range(21):
-        kept, verdict = pacing.heard(kept, f"más {minute}", later + timedelta(minutes=minute))
+        pace, verdict = pacing.heard(pace, f"más {minute}", later + timedelta(minutes=minute))
     assert verdict == "tell"  # this one has forgotten nothing
 
 
