@@ -230,6 +230,8 @@ def _shown(
     question: Question, dialog: Dialog, library: Library, language: str | None
 ) -> tuple[Shown, ...]:
     """The pictures and recordings of the choices that are listed."""
+    if not any(option.image or option.audio for option in question.options):
+        return ()
     if not question.asked or long(question, dialog, library):
         return ()
     found = (

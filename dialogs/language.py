@@ -39,7 +39,7 @@ NEIGHBOURS = (
     "es", "ca", "de", "en", "fi", "fr", "hu", "id", "it", "nl", "pl", "pt", "ro", "sv", "sw", "tl",
     "tr",
 )  # fmt: skip
-LONGEST_PLACE = 40  # letters
+LONGEST_PLACE = 8  # words
 
 APOSTROPHES = "'’‘´ʼʻ`ꞌ′"
 _STRAIGHT = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
@@ -75,6 +75,7 @@ class Word(NamedTuple):
     score: float
     foreign: float  # above zero a third language, below zero one of ours
     role: Role
+    plain: str  # folded, without accents
 
 
 UNDECIDED = Detection(None, 0.0)
@@ -115,7 +116,7 @@ def evidence(text: str) -> float | None:
     text = _composed(text)
     words = [_weigh(word[:LONGEST_WORD]) for word in WORD.findall(_without_addresses(text))]
     scores = [score for score in _telling(words) if score is not None]
-    if not scores or _is_place(text) or _is_foreign(text, words):
+    if not scores or _is_place(words) or _is_foreign(text, words):
         return None
     return SLOPE * sum(scores)
 
@@ -159,7 +160,7 @@ def _weigh(typed: str) -> Word:
     if role == "word" and not plain.isascii() and _ALIEN.search(plain):
         role = "foreign"
     foreign = FIRM if role == "foreign" else _sum(_weights("foreign"), groups)
-    return Word(_sum(_weights("maya"), groups), foreign, role)
+    return Word(_sum(_weights("maya"), groups), foreign, role, plain)
 
 
 def _sum(weights: dict[str, int], groups: list[str]) -> float:
@@ -202,11 +203,11 @@ def _smoothed(scores: list[float]) -> list[Language]:
     return labels[::-1]
 
 
-def _is_place(text: str) -> bool:
+def _is_place(words: list[Word]) -> bool:
     """Whether the whole text is a place of several words: "Tekal de Venegas"."""
-    if len(text) > LONGEST_PLACE:
+    if len(words) > LONGEST_PLACE:
         return False
-    return " ".join(fold(word).translate(_PLAIN) for word in WORD.findall(text)) in _phrases()
+    return " ".join(word.plain for word in words) in _phrases()
 
 
 def _is_foreign(text: str, words: list[Word]) -> bool:

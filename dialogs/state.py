@@ -164,6 +164,13 @@ Effect = (
 )  # fmt: skip
 
 
+DEFAULTS: Mapping[type, list[tuple[str, object]]] = {
+    kind: [(each.name, {} if each.name in ("answers", "aside") else each.default)
+           for each in fields(kind)]
+    for kind in (Talk, Dialog)
+}  # fmt: skip
+
+
 def to_json(talk: Talk) -> dict[str, Any]:
     """A talk as plain JSON, without what has its default value."""
     found = _changed(talk)
@@ -193,10 +200,8 @@ def _dialog(found: Mapping[str, Any]) -> Dialog:
 
 def _changed(value: Talk | Dialog) -> dict[str, Any]:
     """The fields that do not have their default."""
-    found = {}
-    for each in fields(value):
-        current = getattr(value, each.name)
-        default = {} if each.name in ("answers", "aside") else each.default
-        if current != default:
-            found[each.name] = current
-    return found
+    return {
+        name: current
+        for name, default in DEFAULTS[type(value)]
+        if (current := getattr(value, name)) != default
+    }

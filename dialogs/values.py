@@ -127,13 +127,14 @@ class Message:
         return 1 + len(self.files) + bool(self.point)
 
 
+DEFAULTS = [(field.name, field.default) for field in fields(Message)]
+
+
 def message_to_json(message: Message) -> dict[str, Any]:
     """A message as plain JSON, without what has its default value."""
-    found: dict[str, Any] = {}
-    for field in fields(message):
-        value = getattr(message, field.name)
-        if value != field.default:
-            found[field.name] = value
+    found: dict[str, Any] = {
+        name: value for name, default in DEFAULTS if (value := getattr(message, name)) != default
+    }
     if message.choices:
         found["choices"] = [[choice.payload, choice.label] for choice in message.choices]
     if message.shown:
