@@ -76,7 +76,7 @@ def unopened(error: OSError) -> Checked:
 
 def _sorted(found: Sequence[Fault], book: Workbook) -> tuple[Fault, ...]:
     order = {"survey": 0, "choices": 1, "settings": 2}
-    unique = dict.fromkeys(columns.placed(fault, book) for fault in found)
+    unique = dict.fromkeys(columns.placed(found, book))
     return tuple(sorted(unique, key=lambda fault: (order.get(fault.sheet, 3), fault.row)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -165,18 +165,20 @@ def _with_spanish(column: str, by: dict[str, str], default: str) -> Mapping[str,
     return {**by, "es": by.get(default) or next(iter(by.values()))}
 
 
-def placed(fault: Fault, book: Mapping[str, Sheet]) -> Fault:
-    """The fault, with its column by the header that the sheet has."""
-    column, sheet = fault.column or fault.said.column, book.get(fault.sheet)
-    return replace(fault, column=_written(column, sheet, fault.row) if sheet else column)
+def placed(found: Iterable[Fault], book: Mapping[str, Sheet]) -> Iterator[Fault]:
+    """The faults, with their columns by the headers that the sheets have."""
+    rows = {name: dict(sheet.rows) for name, sheet in book.items()}
+    for fault in found:
+        column, sheet = fault.column or fault.said.column, book.get(fault.sheet)
+        cells = rows[fault.sheet].get(fault.row, {}) if sheet else {}
+        yield replace(fault, column=_written(column, sheet, cells) if sheet else column)
 
 
-def _written(column: str, sheet: Sheet, row: int) -> str:
+def _written(column: str, sheet: Sheet, cells: Mapping[str, str]) -> str:
     """The header of a column ("label", or "label::yua"): of several, that of a filled cell."""
     name, language = header(column)
     same = [written for written in sheet.headers if header(written)[0] == name]
     spoken = [written for written in same if language and header(written)[1] == language]
-    cells = dict(sheet.rows).get(row, {})
     found = (*spoken, *(written for written in same if cells.get(written)), *same, column)
     return column if column in sheet.headers else found[0]
 

@@ -63,8 +63,7 @@ def faults(script: Script, book: Workbook, known: Sequence[Fault] = ()) -> Itera
     """
     converter = Converter(script, {name: _plain(sheet) for name, sheet in book.items()})
     yield from _types(converter)
-    for fault in known:
-        _leave_out(fault, converter)
+    _leave_out(known, converter)
     told_of = {(fault.sheet, fault.row) for fault in known}
     for _ in range(MOST_FAULTS):
         told = converter.complains(converter.book)
@@ -80,14 +79,19 @@ def faults(script: Script, book: Workbook, known: Sequence[Fault] = ()) -> Itera
         converter.book[sheet] = _without(converter.book[sheet], sheet, row)
 
 
-def _leave_out(fault: Fault, converter: Converter) -> None:
-    if fault.sheet not in converter.book:
-        return
-    sheet = converter.book[fault.sheet]
-    nameless = fault.said.kind in UNNAMED
-    converter.book[fault.sheet] = (
-        _changed(sheet, fault.row, {}) if nameless else _without(sheet, fault.sheet, fault.row)
-    )
+def _leave_out(known: Sequence[Fault], converter: Converter) -> None:
+    """All in one go: there may be as many as rows."""
+    nameless = {(each.sheet, each.row) for each in known if each.said.kind in UNNAMED}
+    faulty = {(each.sheet, each.row) for each in known}
+
+    def left(name: str, row: int, cells: Cells) -> Cells:
+        if (name, row) in nameless:
+            return {}
+        return _harmless(name, row, cells) if (name, row) in faulty else cells
+
+    for name, sheet in converter.book.items():
+        kept = tuple((row, left(name, row, cells)) for row, cells in sheet.rows)
+        converter.book[name] = replace(sheet, rows=kept)
 
 
 def _types(converter: Converter) -> Iterator[Fault]:

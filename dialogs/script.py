@@ -112,9 +112,9 @@ def load(path: Path, *, name: str = "", version: int = 1, pilot: bool = False) -
         settles=bool(repeats) or rows.settles(questions),
         bilingual=any(question.role == "language" for question in questions),
     )
-    found = (columns.placed(fault, book) for fault in reader.faults)
-    faults = tuple(sorted(dict.fromkeys(found), key=lambda fault: (fault.sheet, fault.row)))
-    warnings = tuple(columns.placed(warning, book) for warning in reader.warnings)
+    found = dict.fromkeys(columns.placed(reader.faults, book))
+    faults = tuple(sorted(found, key=lambda fault: (fault.sheet, fault.row)))
+    warnings = tuple(columns.placed(reader.warnings, book))
     return Reading(None if faults else script, faults, warnings, book, script)
 
 

