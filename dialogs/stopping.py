@@ -25,7 +25,7 @@ SEEN = 200  # characters: more than so many words have
 LONGEST = 14  # words: whoever says more is telling us something
 ALIKE = 84.0  # of 100: "mensages" is "mensajes"
 LONG_ENOUGH = 6  # letters: in shorter words one letter makes another word
-RIGHTS = ("erase", "correct", "return", "data")
+RIGHTS = ("erase", "correct", "return", "notice", "data")
 SIGNS = frozenset("🛑🚫✋\ufe0f ")
 SIGN = re.compile("[+🚫🛑]")
 GLUED = re.compile(r"^(ya)?(no)(me|nos)?(?=escri[bv]|mand|molest|en[vb]i)")  # "yanomeescriban"
@@ -55,15 +55,17 @@ def _asked(text: str) -> str | None:
     for what in ("no_forums", "stop"):
         if _says(words, what):
             return what
-    last = SENTENCE.split(text.strip(" .!¡?¿…\n"))[-1]  # what is asked before it governs nothing
-    if _says(words, "alone", "courtesy") or _ends_so(words) or _ends_so(_words(last)):
+    if _says(words, "alone", "courtesy") or _ends_so(words):
+        return "stop"
+    *before, last = SENTENCE.split(text.strip(" .!¡?¿…\n"))
+    if before and _ends_so(_words(last)):  # a question before it governs nothing
         return "stop"
     return _of_a_kind(words)
 
 
 def right(text: str) -> str:
-    """The command that a text is if it asks to be forgotten, for what is known, to correct, or to
-    come back; or ""."""
+    """The command that a text is if it asks to be forgotten, for what is known or what is done with
+    it, to correct, or to come back; or ""."""
     return _right(text[:SEEN])
 
 

@@ -78,7 +78,8 @@ no quiero que cancelen el programa|paren los desmontes|quiten el celular a los n
 me molestan los avisos del perifoneo|dejar de recibir el apoyo|ya no quiero basura|no nos hablan
 """
 NO_FORUMS = """
-no más invitaciones|ya no me inviten|no quiero invitaciones|dejen de invitarme a foros
+no quiero ir, ya no me inviten|no más invitaciones|ya no me inviten|no quiero invitaciones
+dejen de invitarme a foros
 no quiero más invitaciones a foros por favor|sin invitaciones|no me inviten a foros
 no more invitations|ya no quiero recibir invitaciones|NO MAS INVITASIONES
 """
@@ -146,7 +147,9 @@ RIGHTS = {
     "|quiero que eliminen mis datos personales",
     "data": "what do you know about me|¿Qué información tienen sobre mí?|mándame mis datos"
     "|derechos ARCO|¿qué saben ustedes de mí?|dame una copia de mis datos"
-    "|mis respuestas|show me my data",
+    "|mis respuestas|show me my data|quiero mis datos en excel",
+    "notice": "¿para qué son mis datos?|quién ve mis respuestas|¿Cuánto tiempo guardan mis datos?"
+    "|quien es responsable de mis datos|¿qué van a hacer con mis datos?|who sees my answers",
     "correct": "quiero corregir una respuesta|rectificar mis datos|me equivoqué|change my answer",
     "return": "quiero volver|ya quiero volver, por favor|darme de alta|volver a recibir mensajes",
 }
