@@ -149,8 +149,8 @@ def along(post: Post) -> Iterator[Connection]:
             hand = _hand(db, post, ahead)
             if loop:
                 _written(db, post, taken)
-                outbox.at_hand(db, hand)
-            yield db
+            with outbox.at_hand(db, hand if loop else None):
+                yield db
             if hand.letters:
                 ready = _placed(db, post, ahead, hand.letters)
         works = _lined_up(post, ready)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,21 @@ class DatabaseError(RuntimeError):
     """The database cannot be used as it is; the text says what to do."""
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn to write it is, and with which connection."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    kept: Connection | None = None
+
+
 def connect(url: str, sealed_with: Vault, *, pool_size: int = 10) -> Engine:
     """An engine whose connections carry the vault. PostgreSQL is taken by psycopg 3."""
     options: dict[str, Any] = {"pool_use_lifo": True}  # what a connection has read stays at hand
     if not url.startswith("sqlite"):
         options |= {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
         options["connect_args"] = UNREACHABLE
-    carried = {"vault": sealed_with, "turn": threading.Lock()}
+    carried = {"vault": sealed_with, "turn": _Turn()}
     engine = create_engine(url, execution_options=carried, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         _make_safe(engine)
@@ -103,6 +112,14 @@ def _make_safe(engine: Engine) -> None:
         reading = connection.get_execution_options().get("reading")
         plainly(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")
 
+    @event.listens_for(engine, "engine_disposed")
+    def _disposed(engine: Engine) -> None:
+        turn: _Turn = engine.get_execution_options()["turn"]
+        kept, turn.kept = turn.kept, None
+        if kept:
+            kept.invalidate()
+            kept.close()
+
 
 def vault_of(db: Connection) -> Vault:
     """The vault that belongs to a connection."""
@@ -119,11 +136,29 @@ def writing(engine: Engine, *, hurried: bool = True) -> Iterator[Connection]:
     SQLite lets one writer in and makes the others sleep and try again, some for long; within a
     process they queue here instead, and the next one goes on at once.
     """
-    turn = engine.get_execution_options()["turn"] if engine.dialect.name == "sqlite" else None
-    with turn or nullcontext(), engine.begin() as db:
-        if turn is None and not hurried:
+    if engine.dialect.name == "sqlite":
+        with _kept(engine) as db, db.begin():
+            yield db
+        return
+    with engine.begin() as db:
+        if not hurried:
             plainly(db, UNHURRIED)
         yield db
+
+
+@contextmanager
+def _kept(engine: Engine) -> Iterator[Connection]:
+    """One writer at a time, always by the same connection: to take it out of the pool and put it
+    back would cost a fifteenth of a turn. After a failure it goes back, which ends what is open."""
+    turn: _Turn = engine.get_execution_options()["turn"]
+    with turn.lock:
+        db, turn.kept = turn.kept or engine.connect(), None
+        try:
+            yield db
+        except BaseException:
+            db.close()
+            raise
+        turn.kept = db
 
 
 @contextmanager
@@ -146,7 +181,7 @@ def wipe(engine: Engine) -> None:
     being read for long."""
     if engine.dialect.name != "sqlite":
         return
-    with engine.get_execution_options()["turn"], closing(engine.raw_connection()) as raw:
+    with engine.get_execution_options()["turn"].lock, closing(engine.raw_connection()) as raw:
         for pragma in (
             f"busy_timeout={MOMENT}",
             "wal_checkpoint(TRUNCATE)",

@@ -7,7 +7,8 @@ what follows, failed, uncertain, held (until the person writes), missed (too lat
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,9 +99,14 @@ class Hand:
     behind: bool = False  # whether something was queued that was not leased
 
 
-def at_hand(db: Connection, hand: Hand) -> None:
-    """From now on the answers of this transaction are for this one to send."""
+@contextmanager
+def at_hand(db: Connection, hand: Hand | None) -> Iterator[None]:
+    """In this block answers are for this one to send."""
     db.execution_options(hand=hand)
+    try:
+        yield
+    finally:
+        db.execution_options(hand=None)
 
 
 def put(

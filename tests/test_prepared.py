@@ -50,6 +50,22 @@ def test_what_fails_is_told_as_sqlalchemy_tells_it_and_without_the_values(world:
         assert _count(db) == 1
 
 
+def test_what_cannot_be_committed_is_in_nobodys_way(small_world: World):
+    """SQLite leaves such a transaction open."""
+    engine = small_world.parts.engine
+
+    def ask_of_nobody() -> None:
+        with writing(engine) as db:
+            db.execute(text("PRAGMA defer_foreign_keys = ON"))
+            ASK.run(db, {"person_id": 99, "kind": "access", "at": START})
+
+    with pytest.raises(IntegrityError):
+        ask_of_nobody()
+    with writing(engine) as db:
+        assert db.scalar(select(requests.c.id)) is None
+        assert ADD.run(db, SENDER)
+
+
 def test_a_connection_that_is_lost_is_not_used_again(world: World):
     engine = world.parts.engine
     if engine.dialect.name == "sqlite":
