@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from random import Random
 
@@ -35,8 +34,8 @@ def opened(
     if found is None or version is None:
         return talk, [moving.plain(talk, "facilitator_unknown")]
     dialog = people.fresh(found.form, version, rng)
-    dialog = replace(dialog, answers={NAME: found.name, SESSION: dialog.id})
-    talk = replace(talk, stopped=False, paused=False)
+    dialog = dialog._replace(answers={NAME: found.name, SESSION: dialog.id})
+    talk = talk._replace(stopped=False, paused=False)
     talk, effects = engine.push(talk, dialog, library, inbound.at)
     return talk, [moving.plain(talk, "facilitator_hello", {"name": found.name}), *effects]
 

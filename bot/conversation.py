@@ -210,7 +210,7 @@ def _led_on(before: Talk, after: Talk, effects: Sequence[Effect]) -> bool:
 
 
 def _place(talk: Talk) -> tuple[object, ...]:
-    top = talk.top and replace(talk.top, misses=0)
+    top = talk.top and talk.top._replace(misses=0)
     return top, talk.language, talk.paused, talk.stopped
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -78,7 +77,7 @@ def _named(kinds: Sequence[str], language: str | None) -> str:
 
 def offered(talk: Talk, message: Message) -> Talk:
     """The talk, with what was offered: numbers and labels stand for it."""
-    return replace(talk, offered=message.choices)
+    return talk._replace(offered=message.choices)
 
 
 def _summary(db: Connection, person: Person, permits: str, library: Library, at: datetime) -> str:

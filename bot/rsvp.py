@@ -130,10 +130,10 @@ def _on(db: Connection, here: Here, person: Person, asked: About) -> Here:
 
 def _topped(talk: Talk, dialog: Dialog, passed: tuple[str, ...] = ()) -> Talk:
     """The talk with the dialog on top, which asks nothing that it has `passed`."""
-    dialog = replace(dialog, folio=_folio(talk), passed=passed)
+    dialog = dialog._replace(folio=_folio(talk), passed=passed)
     others = tuple(each for each in talk.dialogs if each.form != FORM)
     closed = tuple(each for each in talk.closed if each.id != dialog.id)
-    return replace(talk, dialogs=(*others, dialog), closed=closed, offered=())
+    return talk._replace(dialogs=(*others, dialog), closed=closed, offered=())
 
 
 def tried(db: Connection, library: Library, person_id: int, invitation_id: int) -> Message:

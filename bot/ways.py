@@ -43,7 +43,7 @@ def opened(
     if not leading:
         return None
     form, version, state = ways[max(leading, key=len)]
-    talk, script = replace(person.talk, paused=False), library.lookup(form, version)
+    talk, script = person.talk._replace(paused=False), library.lookup(form, version)
     if state == "closed":
         newcomer = not talk.dialogs and not talk.closed
         return None if newcomer else moving.ask_again(talk, library, say("way_closed", "es"))
@@ -51,7 +51,7 @@ def opened(
         return moving.ask_again(talk, library, say("way_session", "es"))
     if under_way := next((each for each in talk.dialogs if each.form == form), None):
         others = tuple(each for each in talk.dialogs if each is not under_way)
-        talk = replace(talk, dialogs=(*others, under_way))
+        talk = talk._replace(dialogs=(*others, under_way))
         return engine.hear(talk, replace(inbound, kind="start"), library, under_way)
     if folio := _done(db, person, script):
         return moving.ask_again(talk, library, say("way_done", talk.language, {"folio": folio}))

@@ -190,7 +190,7 @@ def _open(talk: Talk, asked: Asked, text: str, library: Library) -> Turn:
 
 
 def speak(talk: Talk, chosen: Language, library: Library) -> Turn:
-    talk = replace(talk, language=chosen, streak=0, offered=())
+    talk = talk._replace(language=chosen, streak=0, offered=())
     asked = moving.asked(talk, library)
     if asked and asked[1].role == "language":
         talk, effects = kept(talk, asked, chosen, say(f"language_{chosen}", chosen), library)
@@ -209,7 +209,7 @@ def kept(
 ) -> Turn:
     """Store the answer to the question being asked, and go on to the next."""
     changed, effects = kept_in(asked, value, said, inbound, library, talk.language)
-    talk = replace(talk, dialogs=(*talk.dialogs[:-1], changed), offered=())
+    talk = talk._replace(dialogs=(*talk.dialogs[:-1], changed), offered=())
     talk, offer = _offer_to_switch(talk, effects, asked[1])
     if offer:
         return talk, [*effects, *offer]
@@ -265,8 +265,8 @@ def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> T
         return talk, []
     if keep.language == talk.language:
         over = talk.streak and len(keep.said.split()) > 1
-        return replace(talk, streak=0) if over else talk, []
-    talk = replace(talk, streak=talk.streak + 1)
+        return talk._replace(streak=0) if over else talk, []
+    talk = talk._replace(streak=talk.streak + 1)
     if talk.streak < REPLIES_TO_OFFER or talk.settled:
         return talk, []
     other, mine = keep.language, talk.language
@@ -274,15 +274,15 @@ def _offer_to_switch(talk: Talk, effects: list[Effect], question: Question) -> T
         Choice(f"={other}", say("yes", other)),
         Choice("=stay", say(f"no_stay_{mine}", mine)),
     )
-    return moving.offer(replace(talk, streak=0), say(f"offer_{other}", other), choices)
+    return moving.offer(talk._replace(streak=0), say(f"offer_{other}", other), choices)
 
 
 def missed(talk: Talk, asked: Asked, library: Library, fault: str = "") -> Turn:
     """Not understood: each time more helpful, and never the same sentence twice."""
     dialog, question, _ = asked
     misses = dialog.misses + 1
-    missed = replace(dialog, misses=misses, ticked=dialog.ticked)
-    talk = replace(moving.replaced(talk, dialog, missed), offered=())
+    missed = dialog._replace(misses=misses, ticked=dialog.ticked)
+    talk = moving.replaced(talk, dialog, missed)._replace(offered=())
     if dialog.id != (talk.top.id if talk.top else ""):
         return moving.ask_again(
             talk, library, asking.first_help(question, missed, library, talk.language, fault)

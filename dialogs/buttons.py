@@ -35,7 +35,7 @@ def payload(talk: Talk, payload: str, inbound: Inbound, library: Library) -> Tur
     if payload in ("=es", "=yua"):
         return answering.speak(talk, "yua" if payload == "=yua" else "es", library)
     if payload == "=stay":
-        return moving.ask_again(replace(talk, settled=True, streak=0), library)
+        return moving.ask_again(talk._replace(settled=True, streak=0), library)
     pressed = _pressed(talk, payload, library)
     if pressed is None:
         return moving.ask_again(talk, library, say("old_button", talk.language))
@@ -114,7 +114,7 @@ def _tick(talk: Talk, pressed: Pressed, inbound: Inbound, library: Library) -> T
         return _store(talk, pressed, value, asking.shown(question, value, talk.language), library)
     name = question.options[int(pressed.part)].name if pressed.part.isdecimal() else ""
     marks = tuple(mark for mark in marks if mark != name) if name in marks else (*marks, name)
-    ticked = replace(dialog, ticked=marks)
+    ticked = dialog._replace(ticked=marks)
     talk = moving.replaced(talk, dialog, ticked)
     message = asking.message(question, ticked, library, talk.language)
     return talk, [Say(replace(message, edits=inbound.pressed, image="", shown=()))]
@@ -128,7 +128,7 @@ def _store(talk: Talk, pressed: Pressed, value: str, said: str, library: Library
     """Keep what a button says: the answer being asked for, or a correction of an earlier one."""
     asked = (pressed.dialog, pressed.question, pressed.script)
     if pressed.question.role == "language" and value in LANGUAGES:
-        talk = replace(talk, language="yua" if value == "yua" else "es", streak=0)
+        talk = talk._replace(language="yua" if value == "yua" else "es", streak=0)
     if pressed.now:
         talk, effects = answering.kept(talk, asked, value, said, library)
     else:
@@ -148,8 +148,8 @@ def _corrected(talk: Talk, asked: Asked, value: str, said: str, library: Library
             found = settling.found(changed, library) if asked[2].settles else []
             return talk, [*effects, *found, Say(Message(told, language=talk.language or "es"))]
         rest = tuple(other for other in talk.closed if other.id != changed.id)
-        talk = replace(talk, closed=rest, dialogs=(*talk.dialogs, replace(changed, at="")))
+        talk = talk._replace(closed=rest, dialogs=(*talk.dialogs, changed._replace(at="")))
     top = talk.dialogs[-1]
-    talk = with_top(talk, replace(top, at=top.at if top.id != dialog.id else ""))
+    talk = with_top(talk, top._replace(at=top.at if top.id != dialog.id else ""))
     talk, asked_again = moving.go_on(talk, library, told)
     return talk, [*effects, *asked_again]

@@ -42,7 +42,7 @@ def hear(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
 def push(talk: Talk, dialog: Dialog, library: Library, now: datetime | None = None) -> Turn:
     """Begin another dialog on top of those that are open: an invitation, for instance."""
     library = replace(library, now=now or library.now, language=talk.language)
-    talk = replace(talk, dialogs=(*talk.dialogs, dialog), offered=())
+    talk = talk._replace(dialogs=(*talk.dialogs, dialog), offered=())
     talk, effects = moving.go_on(talk, library, moving.pilot(talk, dialog, library))
     return talk, moving.joined([Begin(dialog), *effects])
 
@@ -50,21 +50,21 @@ def push(talk: Talk, dialog: Dialog, library: Library, now: datetime | None = No
 def _turn(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
     meant = _meant(talk, inbound, library)
     if talk.stopped and meant not in WHEN_STOPPED:
-        return replace(talk, offered=()), [moving.plain(talk, "still_stopped")]
+        return talk._replace(offered=()), [moving.plain(talk, "still_stopped")]
     if meant == "stop":
-        return replace(talk, stopped=True, offered=()), [Stop(), moving.plain(talk, "stopped")]
+        return talk._replace(stopped=True, offered=()), [Stop(), moving.plain(talk, "stopped")]
     if talk.stopped and meant == "help":
         told = [moving.plain(talk, "help"), moving.plain(talk, "still_stopped")]
         return talk, list(told)
     if talk.top is None and moving.refused(talk, library) and meant in ("return", "go_on"):
-        talk = replace(talk, closed=talk.closed[:-1], stopped=False, offered=())
+        talk = talk._replace(closed=talk.closed[:-1], stopped=False, offered=())
         talk, effects = push(talk, fresh, library)
         return talk, [Return(), *effects]
     if talk.top is None and not talk.closed:
         return _newcomer(talk, library, fresh, meant)
     if meant not in CONTEXTUAL:
         return COMMANDS[meant](talk, library)
-    talk = replace(talk, paused=False) if talk.paused else talk
+    talk = talk._replace(paused=False) if talk.paused else talk
     if inbound.payload:
         return buttons.payload(talk, inbound.payload, inbound, library)
     if offer := buttons.offered(talk, inbound):
@@ -104,7 +104,7 @@ def _newcomer(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
     if meant in ("erase", "erase_yes") or (talk.stopped and meant != "return"):
         return COMMANDS[meant](talk, library)
     back = [Return()] if talk.stopped else []
-    talk, effects = _first(replace(talk, stopped=False), library, fresh, meant)
+    talk, effects = _first(talk._replace(stopped=False), library, fresh, meant)
     return talk, [*back, *effects]
 
 
@@ -112,7 +112,7 @@ def _first(talk: Talk, library: Library, fresh: Dialog, meant: str) -> Turn:
     """The very first message: whatever it says, the person is greeted and asked."""
     first = {"help": "help", "data": "data_none"}.get(meant)
     if meant in ("spanish", "maya"):
-        talk = replace(talk, language="yua" if meant == "maya" else "es")
+        talk = talk._replace(language="yua" if meant == "maya" else "es")
     told = [moving.plain(talk, first)] if first else []
     talk, asked = push(talk, fresh, library)
     return talk, [*told, *asked]
@@ -134,7 +134,7 @@ def _back(talk: Talk, library: Library) -> Turn:
     """To the question answered before this one, or the last one if nothing is being asked."""
     if talk.top is None:
         last = talk.closed[-1]
-        talk = replace(talk, dialogs=(replace(last, at=""),), closed=talk.closed[:-1])
+        talk = talk._replace(dialogs=(last._replace(at=""),), closed=talk.closed[:-1])
     dialog = talk.dialogs[-1]
     script = library.script(dialog)
     trail = [name for name in dialog.passed if script.question(name).asked and name != dialog.at]
@@ -143,7 +143,7 @@ def _back(talk: Talk, library: Library) -> Turn:
     trail = [name for name in trail if walking.relevant(script.question(name), dialog, library)]
     if not trail:
         return moving.ask_again(talk, library, say("nothing_back", talk.language))
-    talk = with_top(talk, replace(dialog, at=trail[-1], misses=0, ticked=()))
+    talk = with_top(talk, dialog._replace(at=trail[-1], misses=0, ticked=()))
     return moving.ask_again(talk, library, say("back_to", talk.language))
 
 
@@ -187,24 +187,24 @@ def _menu(talk: Talk, _library: Library) -> Turn:
 
 
 def _pause(talk: Talk, _library: Library) -> Turn:
-    return replace(talk, paused=True, offered=()), [moving.plain(talk, "paused")]
+    return talk._replace(paused=True, offered=()), [moving.plain(talk, "paused")]
 
 
 def _return(talk: Talk, library: Library) -> Turn:
     was_stopped = talk.stopped
     talk, effects = moving.ask_again(
-        replace(talk, stopped=False, paused=False), library, say("back_again", talk.language)
+        talk._replace(stopped=False, paused=False), library, say("back_again", talk.language)
     )
     return talk, [*([Return()] if was_stopped else []), *effects]
 
 
 def _go_on(talk: Talk, library: Library) -> Turn:
-    return moving.ask_again(replace(talk, paused=False), library)
+    return moving.ask_again(talk._replace(paused=False), library)
 
 
 def _greeted(talk: Talk, library: Library) -> Turn:
     """Greeted back, and told where they are."""
-    talk = replace(talk, paused=False)
+    talk = talk._replace(paused=False)
     asked = moving.asked(talk, library)
     if asked is None or not asked[0].passed:
         return moving.ask_again(talk, library)
@@ -228,6 +228,6 @@ COMMANDS: Mapping[str, Callable[[Talk, Library], Turn]] = {
     "return": _return,
     "go_on": _go_on,
     "greeting": _greeted,
-    "stop": lambda talk, _library: (replace(talk, stopped=True), [Stop()]),
+    "stop": lambda talk, _library: (talk._replace(stopped=True), [Stop()]),
     **rights.COMMANDS,
 }

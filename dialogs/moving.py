@@ -33,12 +33,11 @@ def pass_by(dialog: Dialog, name: str, value: str | None = None) -> Dialog:
     if value is not None:
         answers = {**answers, name: value}
         aside = {other: old for other, old in aside.items() if other != name}
-    return replace(dialog, answers=answers, aside=aside, passed=passed, at="", misses=0, ticked=())
+    return dialog._replace(answers=answers, aside=aside, passed=passed, at="", misses=0, ticked=())
 
 
 def replaced(talk: Talk, old: Dialog, new: Dialog) -> Talk:
-    return replace(
-        talk,
+    return talk._replace(
         dialogs=tuple(new if dialog.id == old.id else dialog for dialog in talk.dialogs),
         closed=tuple(new if dialog.id == old.id else dialog for dialog in talk.closed),
     )
@@ -60,12 +59,12 @@ def plain(talk: Talk, phrase: str, values: Mapping[str, object] | None = None) -
 
 def offer(talk: Talk, words: str, choices: tuple[Choice, ...]) -> Turn:
     message = Message(words, choices, language=talk.language or "es")
-    return replace(talk, offered=choices), [Say(message)]
+    return talk._replace(offered=choices), [Say(message)]
 
 
 def ask_again(talk: Talk, library: Library, first: str = "", *, question_too: bool = True) -> Turn:
     """Say something, and ask the current question again."""
-    talk = replace(talk, offered=())
+    talk = talk._replace(offered=())
     said: list[Effect] = [Say(Message(first, language=talk.language or "es"))] if first else []
     if talk.top is None:
         talk, rest = over(talk, library)
@@ -107,14 +106,14 @@ def go_on(talk: Talk, library: Library, first: str = "") -> Turn:
             dialog = pass_by(dialog, question.name)
             question = walking.next_question(dialog, library)
         if question:
-            dialog = replace(dialog, at=question.name, misses=0, ticked=())
+            dialog = dialog._replace(at=question.name, misses=0, ticked=())
             effects.append(Say(asking.message(question, dialog, library, talk.language)))
             return with_top(talk, dialog), effects
-        dialog = replace(dialog, at="")
+        dialog = dialog._replace(at="")
         effects.extend(settling.found(dialog, library) if script.settles else ())
         effects.append(End(dialog, walking.disposition(dialog, script)))
         closed = (*talk.closed, dialog)[-CLOSED_KEPT:]
-        talk = replace(talk, dialogs=talk.dialogs[:-1], closed=closed)
+        talk = talk._replace(dialogs=talk.dialogs[:-1], closed=closed)
         if talk.top is not None:
             talk, rest = ask_again(talk, library)
             return talk, [*effects, *rest]

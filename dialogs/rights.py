@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from dialogs import answering, asking, moving, walking
 from dialogs.moving import Turn
@@ -42,7 +41,7 @@ def notice(talk: Talk, library: Library) -> Turn:
 
 
 def _tell(talk: Talk, what: str, choices: tuple[Choice, ...]) -> Turn:
-    return replace(talk, offered=choices), [Tell(what, choices)]
+    return talk._replace(offered=choices), [Tell(what, choices)]
 
 
 def erase(talk: Talk, _library: Library) -> Turn:
@@ -58,7 +57,7 @@ def erase_yes(talk: Talk, _library: Library) -> Turn:
 
 
 def erase_no(talk: Talk, library: Library) -> Turn:
-    talk = replace(talk, offered=())
+    talk = talk._replace(offered=())
     if talk.stopped:
         return talk, [moving.plain(talk, "erase_kept")]
     return moving.ask_again(talk, library, say("erase_kept", talk.language))
@@ -79,7 +78,7 @@ def revoke(kind: str) -> Callable[[Talk, Library], Turn]:
     def taken_back(talk: Talk, library: Library) -> Turn:
         if kind == "answer":
             return erase(talk, library)
-        talk, effects = _said(replace(talk, offered=()), kind, ("si", "no"), library)
+        talk, effects = _said(talk._replace(offered=()), kind, ("si", "no"), library)
         told = say(f"revoked_{kind}", talk.language)
         return _settled(talk, [*effects, Revoke(kind)], told, library)
 
@@ -93,7 +92,7 @@ def wish(kind: str, *, called: bool) -> Callable[[Talk, Library], Turn]:
         effect = Allow(f"forums:{kind}") if called else Revoke(f"forums:{kind}")
         named = say(f"kind_{kind}", talk.language).lower()
         told = say("allowed_kind" if called else "spared_kind", talk.language, {"kind": named})
-        return _settled(replace(talk, offered=()), [effect], told, library)
+        return _settled(talk._replace(offered=()), [effect], told, library)
 
     return wished
 
@@ -102,7 +101,7 @@ def forums(talk: Talk, library: Library) -> Turn:
     """Invitations to forums, by the person's own word: asked for at first, or again."""
     if talk.top is None and moving.refused(talk, library):
         return moving.ask_again(talk, library)
-    talk, effects = _said(replace(talk, offered=()), "forums", ("no", "si"), library)
+    talk, effects = _said(talk._replace(offered=()), "forums", ("no", "si"), library)
     told = say("allowed_forums", talk.language)
     return _settled(talk, [*effects, Allow("forums")], told, library)
 
@@ -126,7 +125,7 @@ def _said(talk: Talk, kind: str, change: tuple[str, str], library: Library) -> T
                 said = say(f"do_revoke_{kind}" if after == "no" else f"do_{kind}", talk.language)
                 asked = (dialog, question, script)
                 changed, moved = answering.kept_in(asked, after, said, None, library, talk.language)
-                changed = replace(changed, at=_still_asked(dialog, changed, library))
+                changed = changed._replace(at=_still_asked(dialog, changed, library))
                 talk, dialog = moving.replaced(talk, dialog, changed), changed
                 effects += moved
     return talk, effects
@@ -176,10 +175,10 @@ def fix(talk: Talk, dialog: Dialog, question: Question, library: Library) -> Tur
         return moving.ask_again(talk, library, say("old_button", talk.language))
     if dialog.id in {closed.id for closed in talk.closed}:
         closed = tuple(other for other in talk.closed if other.id != dialog.id)
-        talk = replace(talk, closed=closed, dialogs=(*talk.dialogs, dialog))
+        talk = talk._replace(closed=closed, dialogs=(*talk.dialogs, dialog))
     if talk.top is None or talk.top.id != dialog.id:
         return moving.ask_again(talk, library, say("old_button", talk.language))
-    talk = with_top(talk, replace(dialog, at=question.name, misses=0, ticked=()))
+    talk = with_top(talk, dialog._replace(at=question.name, misses=0, ticked=()))
     return moving.ask_again(talk, library, say("back_to", talk.language))
 
 

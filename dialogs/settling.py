@@ -56,14 +56,14 @@ def settle(dialog: Dialog, library: Library, changed: str = "") -> tuple[Dialog,
         if work.held == before:
             break
     passed = tuple(name for name in dialog.passed if name not in work.again)
-    settled = replace(dialog, answers=work.held, aside=work.aside, passed=passed)
+    settled = dialog._replace(answers=work.held, aside=work.aside, passed=passed)
     return settled, _moved(dialog, settled)
 
 
 def without(dialog: Dialog, name: str, library: Library) -> tuple[Dialog, list[Effect]]:
     """Leave empty what is preset and breaks a rule, and settle what follows."""
     held = {other: value for other, value in dialog.answers.items() if other != name}
-    return settle(replace(dialog, answers=held), library, name)
+    return settle(dialog._replace(answers=held), library, name)
 
 
 def _moved(before: Dialog, settled: Dialog) -> list[Effect]:

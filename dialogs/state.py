@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from dialogs.values import Choice, Language, Media, Message
 
 Disposition = Literal["completed", "refused"]
+EMPTY: Mapping[str, str] = MappingProxyType({})
 CLOSED_KEPT = 5  # ended dialogs whose old buttons still work
 
 
-@dataclass(frozen=True, slots=True)
-class Dialog:
-    """One pass of a person through one version of a questionnaire."""
+class Dialog(NamedTuple):
+    """One pass of a person through one version of a questionnaire.
+
+    A tuple, as a talk: both change several times a turn, and to copy one takes a fifth of what it
+    takes of a frozen dataclass.
+    """
 
     id: str  # short: every button carries it
     form: str
     version: int
     folio: str = ""
     at: str = ""  # the question being asked; "" before the first and after the last
-    answers: Mapping[str, str] = field(default_factory=dict)  # "" for words that no logic reads
-    aside: Mapping[str, str] = field(default_factory=dict)  # made irrelevant by a correction
+    answers: Mapping[str, str] = EMPTY  # "" for words that no logic reads
+    aside: Mapping[str, str] = EMPTY  # made irrelevant by a correction
     passed: tuple[str, ...] = ()  # said, answered or skipped, in that order
     ticked: tuple[str, ...] = ()  # marks set so far on the question being asked
     misses: int = 0  # replies in a row that were not understood
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(NamedTuple):
     """Everything about a person that decides what is said next."""
 
     language: Language | None = None
@@ -48,7 +52,7 @@ class Talk:
 
 def with_top(talk: Talk, dialog: Dialog) -> Talk:
     """The same talk, with its speaking dialog moved on."""
-    return replace(talk, dialogs=(*talk.dialogs[:-1], dialog))
+    return talk._replace(dialogs=(*talk.dialogs[:-1], dialog))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +168,6 @@ Effect = (
 )  # fmt: skip
 
 
-DEFAULTS: Mapping[type, list[tuple[str, object]]] = {
-    kind: [(each.name, {} if each.name in ("answers", "aside") else each.default)
-           for each in fields(kind)]
-    for kind in (Talk, Dialog)
-}  # fmt: skip
-
-
 def to_json(talk: Talk) -> dict[str, Any]:
     """A talk as plain JSON, without what has its default value."""
     found = _changed(talk)
@@ -200,8 +197,9 @@ def _dialog(found: Mapping[str, Any]) -> Dialog:
 
 def _changed(value: Talk | Dialog) -> dict[str, Any]:
     """The fields that do not have their default."""
+    defaults = value._field_defaults
     return {
         name: current
-        for name, default in DEFAULTS[type(value)]
-        if (current := getattr(value, name)) != default
+        for name, current in zip(value._fields, value, strict=True)
+        if current != defaults.get(name)
     }

@@ -234,7 +234,7 @@ def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
         elif not question.computed:
             answers[key] = value
     passed = tuple(name for name in script.places if name not in answers)  # nothing is preset
-    held, _ = settling.settle(replace(dialog, answers=answers, passed=passed), library)
+    held, _ = settling.settle(dialog._replace(answers=answers, passed=passed), library)
     faults.extend(_broken(held, library))
     return Held(submission, held, tuple(faults))
 

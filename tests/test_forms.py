@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -461,7 +461,7 @@ def test_guidance_is_told_to_those_who_ask_for_help(chat):
 
 def test_a_form_without_a_language_question_is_said_in_spanish(chat):
     person = chat(PLAIN, "integer | a | ¿Cuántos?", "text | b | ¿B?")
-    person.talk = replace(Talk())
+    person.talk = Talk()
     person.hears(text="hola")
     assert "Contesta con un número." in person.messages[-1]
 
