@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from bot.settings import Settings, SettingsError
 
 PUBLISHED = "forms"  # pictures and recordings of published questionnaires: open to everybody
+LONGEST = 250  # bytes of a name: file systems take 255, with what is put behind it
 PART = ".part"  # of a file that is being written
 
 T = TypeVar("T")
@@ -155,8 +156,10 @@ class Remote:
 
 
 def _inside(name: str) -> str:
-    """A name that stays where it belongs."""
+    """A name that stays where it belongs, and that a file can have."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+        raise FileNotFoundError(name)
+    if any(len(os.fsencode(part)) > LONGEST for part in path.parts):
         raise FileNotFoundError(name)
     return name

@@ -66,7 +66,7 @@ def test_what_is_written_is_read_listed_and_removed(place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["none", "../out", "forms/../../out", "/etc/passwd", "", "forms", "a\0"]
+    "name", ["none", "../out", "forms/../../out", "/etc/passwd", "", "forms", "a\0", "ñ" * 130]
 )
 def test_no_name_leads_out(place: str, name: str) -> None:
     store = stores.at(place)
