@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-import phonenumbers
 import structlog
 from twilio.base.values import unset  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
@@ -163,6 +162,8 @@ OLD_NUMBERS = (
 
 def identity(address: str) -> str:
     """The number that is the same however WhatsApp or a person writes it, as E.164."""
+    import phonenumbers  # here: a megabyte of which a server without WhatsApp has no use
+
     said = number(address).removeprefix("whatsapp:")
     try:
         parsed = phonenumbers.parse(said)

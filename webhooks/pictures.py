@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import segno
-
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -95,6 +93,8 @@ def radius(count: int, most: int, largest: float = 28, smallest: float = 3.2) ->
 
 def qr(content: str, title: str) -> str:
     """A QR code as SVG without any style of its own: the strict CSP would drop it."""
+    import segno  # here: a megabyte of which a server has use only where a page is printed
+
     drawn = io.BytesIO()
     segno.make(content, error="m").save(
         drawn, kind="svg", scale=5, border=3, xmldecl=False, svgclass="qr", lineclass="ink",
