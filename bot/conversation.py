@@ -121,7 +121,7 @@ def _take(db: Connection, desk: Desk, inbound: Inbound) -> Outcome:
     if not timing.may_write_freely(person.heard_at, inbound.at):
         outbox.release(db, person.id, inbound.at)
     if told is not None:
-        _tell(db, replace(person, pace=pacing.led_on(person.pace)), told, inbound)
+        _tell(db, person._replace(pace=pacing.led_on(person.pace)), told, inbound)
     else:
         step(db, desk, person, inbound)
     return "kept"
@@ -134,7 +134,7 @@ def _paced(db: Connection, person: Person, inbound: Inbound) -> tuple[Person, Me
     """
     words = inbound.payload or inbound.text or str(inbound.media or inbound.point or inbound.id)
     pace, verdict = pacing.heard(person.pace, vault_of(db).mark(words), inbound.at)
-    person = replace(person, pace=pace)
+    person = person._replace(pace=pace)
     heard = verdict == "go on" or (stopping.asked(inbound.text) and not person.talk.stopped)
     if heard:
         return person, None
@@ -192,7 +192,7 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
         return
     for effect in _settling(rsvp.taken(db, person, here, effects), inbound):
         if isinstance(effect, Tell):
-            spoken = replace(person, talk=talk)
+            spoken = person._replace(talk=talk)
             message = rights.told(db, spoken, effect, here.library, inbound.at)
             talk, effect = rights.offered(talk, message), Say(message)
         if session := captures.session(effect):
@@ -200,7 +200,7 @@ def step(db: Connection, desk: Desk, person: Person, inbound: Inbound) -> None:
         else:
             _apply(db, person, effect, inbound)
     if _led_on(person.talk, talk, effects):
-        person = replace(person, pace=pacing.led_on(person.pace))
+        person = person._replace(pace=pacing.led_on(person.pace))
     people.remember(db, person, talk, inbound.at)
 
 

@@ -69,7 +69,7 @@ def knowing(
     library: Library, plan: Plan, language: str | None, words: Text | None = None
 ) -> Library:
     """The library, in which labels may name the forum."""
-    return replace(library, facts={**library.facts, "foro": heading(plan, language, words)})
+    return library._replace(facts={**library.facts, "foro": heading(plan, language, words)})
 
 
 def trial(library: Library, invitation: Invitation, forum: Forum, language: str | None) -> Message:

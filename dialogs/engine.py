@@ -34,14 +34,14 @@ def hear(talk: Talk, inbound: Inbound, library: Library, fresh: Dialog) -> Turn:
     """What one thing heard leads to. `fresh` is the dialog that begins if none is open."""
     if inbound.kind in ("group", "blocked", "unblocked"):
         return talk, []
-    library = replace(library, now=inbound.at, language=talk.language)
+    library = library._replace(now=inbound.at, language=talk.language)
     talk, effects = _turn(talk, inbound, library, fresh)
     return talk, moving.joined(effects)
 
 
 def push(talk: Talk, dialog: Dialog, library: Library, now: datetime | None = None) -> Turn:
     """Begin another dialog on top of those that are open: an invitation, for instance."""
-    library = replace(library, now=now or library.now, language=talk.language)
+    library = library._replace(now=now or library.now, language=talk.language)
     talk = talk._replace(dialogs=(*talk.dialogs, dialog), offered=())
     talk, effects = moving.go_on(talk, library, moving.pilot(talk, dialog, library))
     return talk, moving.joined([Begin(dialog), *effects])

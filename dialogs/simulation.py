@@ -145,7 +145,7 @@ def _walk(walk: Walk, script: Script, library: Library, domains: Domains, *, car
             walk.reached.update(name.partition("#")[0] for name in passed)
             walk.prompts = sum(script.question(name).counted for name in passed)
             return ended.disposition
-        asked = moving.asked(walk.talk, replace(library, now=heard.at))
+        asked = moving.asked(walk.talk, library._replace(now=heard.at))
         walk.replies += 1
         if asked is None or walk.talk.stopped:
             if not walk.talk.offered and not walk.talk.stopped:
@@ -159,7 +159,7 @@ def _walk(walk: Walk, script: Script, library: Library, domains: Domains, *, car
         if walk.tries > PATIENCE:
             return "stuck"
         heard = _reply(
-            walk, asked[0], asked[1], replace(library, now=heard.at), domains, careful=careful
+            walk, asked[0], asked[1], library._replace(now=heard.at), domains, careful=careful
         )
     return "stuck"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError  # nosec B405 # defusedxml reads
@@ -239,7 +239,7 @@ def _leaves(
 def hold(submission: Submission, dialog: Dialog, library: Library) -> Held:
     """The answers as a conversation would have left them, and what is wrong with them."""
     script = library.script(dialog)
-    library = replace(library, now=submission.at)
+    library = library._replace(now=submission.at)
     faults = [] if submission.instance else [said("no_instance", names=", ".join(INSTANCE[:3]))]
     answers: dict[str, str] = {}
     for key, cell in submission.values.items():

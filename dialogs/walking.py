@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from random import Random
+from typing import NamedTuple
 
 from dialogs import closures, functions, logic
 from dialogs.logic import Expression, Scope
 from dialogs.questions import REFERENCE, REPEAT_ROLE, Option, Question, Repeat, Script
-from dialogs.state import Dialog, Disposition
+from dialogs.state import EMPTY, Dialog, Disposition
 from dialogs.values import in_language
 
 MOST_INSTANCES = 100  # of a repeat, whatever its count says
@@ -20,12 +21,11 @@ UNSTEADY = re.compile(r"\b(?:today|now|random|uuid|once|position)\s*\(|jr:")
 LAST = ("yes", "true", "1", "si", "sí")
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """What the engine may look up: scripts by form and version, and facts that labels may name."""
 
     lookup: Callable[[str, int], Script]
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = EMPTY
     now: datetime | None = None  # when what is being answered was heard
     language: str | None = None  # of the person, for the labels of choices
     counting: bool = True  # whether "3 de 12" is said: it looks at every question

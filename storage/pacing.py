@@ -11,9 +11,8 @@ Pure, and kept in the person's row, so that it holds across processes and restar
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MINUTE = timedelta(minutes=1)
 MOST_IN_A_MINUTE = 60  # messages; nobody types one a second
@@ -29,8 +28,7 @@ COMPACT = json.JSONEncoder(separators=(",", ":"))
 Verdict = Literal["go on", "tell", "silent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Counts since a moment, in seconds since 1970."""
 
     since: int = 0
@@ -48,17 +46,17 @@ def heard(pace: Pace, words: str, at: datetime) -> tuple[Pace, Verdict]:
     now = int(at.timestamp())
     if pace.shut_at:
         if now - pace.shut_at < CALM.total_seconds():
-            return replace(pace, shut_at=now), "silent"
+            return pace._replace(shut_at=now), "silent"
         pace = Pace()
     pace = _counted(pace, words, now)
     if pace.number > MOST_IN_A_MINUTE or pace.alike > MOST_ALIKE or pace.astray > MOST_ASTRAY:
-        return replace(pace, shut_at=now), "tell"
+        return pace._replace(shut_at=now), "tell"
     return pace, "go on"
 
 
 def led_on(pace: Pace) -> Pace:
     """The counts once a message turned out to be an answer, or to ask for something."""
-    return replace(pace, astray=max(0, pace.astray - 1 - LED_ON))
+    return pace._replace(astray=max(0, pace.astray - 1 - LED_ON))
 
 
 def _counted(pace: Pace, words: str, now: int) -> Pace:
@@ -82,12 +80,12 @@ def read(kept: str | None) -> Pace:
     match found.get("words", "").split(" ", 2):
         case [astray, heard_at, words]:
             found |= {"astray": int(astray), "heard_at": int(heard_at), "words": words}
-    return Pace(**{name: found[name] for name in Pace.__slots__ if name in found})
+    return Pace(**{name: found[name] for name in Pace._fields if name in found})
 
 
 def written(pace: Pace) -> str:
     """With the names of the first version alone, which fails on any other; what is counted since
     then stands before the words: those it only compares."""
-    found = {name: getattr(pace, name) for name in Pace.__slots__}
+    found = pace._asdict()
     found["words"] = f"{found.pop('astray')} {found.pop('heard_at')} {pace.words}"
     return COMPACT.encode(found)

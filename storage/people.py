@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, bindparam, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,8 +23,7 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is read as somethin
 people = schema.people
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Somebody who writes to us; the row is locked until the transaction ends."""
 
     id: int
@@ -35,7 +33,7 @@ class Person:
     language: Language | None
     talk: Talk
     heard_at: datetime
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = Pace()
     called: bool = True  # whether an invitation was ever meant for them; if not known, taken so
 
 
@@ -112,7 +110,7 @@ def hear(db: Connection, inbound: Inbound, rng: Random) -> Person:
     person = _person(db, found, called=found.called)
     if person.address != inbound.address:
         _move(db, person.id, inbound.address)
-        person = replace(person, address=inbound.address)
+        person = person._replace(address=inbound.address)
     return person
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import io
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from flask import (
@@ -130,7 +129,7 @@ def stored() -> Response:
         return jsonify(language=None, form="", progress="", answers=[])
     dialog = person.talk.top or (person.talk.closed[-1] if person.talk.closed else None)
     script = parts.desk.library.script(dialog) if dialog else None
-    library = replace(parts.desk.library, now=parts.clock())
+    library = parts.desk.library._replace(now=parts.clock())
     at = walking.progress(dialog, library) if dialog and dialog.at else None
     return jsonify(
         language=person.talk.language,

@@ -40,7 +40,7 @@ class Trial:
 
 def play(script: Script, library: Library, heard: Sequence[str], now: datetime) -> Trial:
     """The conversation from its beginning, every time: so it needs no place to be kept."""
-    known = replace(library, lookup=_knowing(script, library))
+    known = library._replace(lookup=_knowing(script, library))
     fresh = people.fresh(script.name, script.version, Random(0))  # nosec B311 # not a secret
     talk, last = Talk(), Message("")
     lines: list[Line] = []
