@@ -216,11 +216,12 @@ def standing(question: Question, here: Scope, script: Script) -> tuple[Option, .
     if script.repeats or UNSTEADY.search(test.source):
         return _standing(question, test, here, script)
     key = (question.name, *(here.values.get(name, "") for name in sorted(test.names)))
-    if key not in script.stood:
+    found = script.stood.get(key)  # once: another thread may clear it in between
+    if found is None:
         if len(script.stood) > MOST_KEPT:
             script.stood.clear()
-        script.stood[key] = _standing(question, test, here, script)
-    return script.stood[key]
+        found = script.stood[key] = _standing(question, test, here, script)
+    return found
 
 
 def _standing(
