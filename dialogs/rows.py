@@ -26,6 +26,7 @@ SPANISH = {  # as people write who do not know ODK's words
 }
 PATTERN = re.compile(r"""\bregex\([^'"]*,\s*('[^']*'|"[^"]*")\s*\)""")
 LAST_SAVED = re.compile(r"\$\{\s*last-saved#[^{}]+\}")
+LAST_CALLED = re.compile(r"(?<![\w$.-])last\s*\(\s*\)")
 DAYS_ADDED = re.compile(r"\bnow\(\s*\)\s*[+-]\s*\(?\s*[\d.]")
 ASKS = ("relevant", "required", "constraint", "choice_filter")
 CALCULATED = re.compile(r"\$\{|[a-z][\w:-]*\s*\(")
@@ -173,6 +174,8 @@ def _warn_of_phones(reader: Reader, row: Row, column: str, found: Expression) ->
             reader.warn(row, row.cell("name"), what)
     if DAYS_ADDED.search(found.source):
         reader.warn(row, row.cell("name"), said("days_added", column=column))
+    if LAST_CALLED.search(found.source):
+        reader.warn(row, row.cell("name"), said("last_called", column=column))
     for name, alone in wishes.unasked(found) if column in ASKS else ():
         if alone:
             reader.warn(row, row.cell("name"), said("always_so", column=column, value=alone))

@@ -439,6 +439,16 @@ def test_what_phones_read_in_two_ways_is_told(tmp_path, relevant, told):
     assert all((each.row, each.column) == (4, "relevant") for each in warnings)
 
 
+def test_that_collect_does_not_know_last_is_told(tmp_path):
+    rows = ("begin_repeat | r | R |", "text | n | ¿? |", "end_repeat | | |")
+    asked = "text | a | ¿? | ${{r}}[position() = {}]/n = 'x'"
+    header = "type | name | label | relevant"
+    for number, told in (("last()", ["last_called"]), ("count(${r})", [])):
+        text = survey(*rows, asked.format(number), header=header)
+        warnings = script.load(written(tmp_path, text)).warnings
+        assert [each.said.kind for each in warnings] == told
+
+
 def test_what_nobody_sees_in_a_cell_is_told_with_its_row_and_column(tmp_path):
     assert problems(tmp_path, survey("text | a | Uno\vdos")) == [
         "survey, row 2, column label: An invisible control character is in the column label. "
