@@ -237,7 +237,8 @@ def _without_addresses(text: str) -> str:
 
 @cache
 def _weights(name: str) -> dict[str, int]:
-    weights: dict[str, int] = json.loads((PROFILES / f"{name}.json").read_text("utf-8"))
+    text = (PROFILES / f"{name}.json").read_text("utf-8")
+    weights: dict[str, int] = json.loads(text, parse_int=cache(int))
     return weights
 
 
