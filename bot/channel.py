@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from dialogs.values import Media, Message
+
+leaving: ContextVar[Callable[[], None]] = ContextVar("leaving", default=lambda: None)
+"""Called by a channel as the bytes of a call go out; whoever sends sets what is to be told."""
 
 
 class SendError(Exception):

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 
-from bot.channel import Broken, Refused, TryLater, Uncertain
+from bot.channel import Broken, Refused, TryLater, Uncertain, leaving
 
 CONNECT = timedelta(seconds=5)  # to reach the provider, or to wait for a free connection
 ANSWER = timedelta(seconds=15)  # for the whole of a call; a provider under load needs seconds
@@ -37,6 +37,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Body(aiohttp.BytesPayload):
+    """Bytes that tell as they go out: a busy loop may take long from a request until then."""
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        leaving.get()()
+        await super().write_with_length(writer, content_length)
 
 
 class Pool:
@@ -71,6 +81,10 @@ class Pool:
         answer has more bytes than `largest`. No URL stands in these errors: it holds a token.
         """
         limits = self._limits(answer or self.answer)
+        if isinstance(data, bytes):
+            data = Body(data)
+        else:
+            leaving.get()()
         session = self._open(url)
         await self._look_ahead(url)
         call = session.request(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ from dialogs.script import Script
 from dialogs.values import Message
 from storage.outbox import Letter
 
-BURST = 0.02  # seconds: so much of a delay is caught up at once, the rest at the rate
-SECOND = 1.035  # and what is counted as one: a message may be quicker than the one before it
+BURST = 0.1  # seconds: so much of a delay is caught up at once, the rest at the rate
+SHORTLY = 0.01  # seconds until one is asked again whose turn depends on others
+SECOND = 1.02  # and what is counted as one: a message may be quicker than the one before it
 SPARE = 200  # of so many one is not sent: they do not arrive as evenly as they leave
 
 Settle = Callable[[Connection, datetime], object]
@@ -79,26 +81,52 @@ class Bell:
 
 @dataclass(slots=True)
 class Pace:
-    """The last sends on a channel: after a stall many letters are due at once, and no second may
+    """The last calls on a channel: after a stall many letters are due at once, and no second may
     hold more of them than the rate."""
 
     sent: deque[float] = field(default_factory=deque)  # of time.monotonic(): no clock is set here
+    leaving: int = 0  # calls whose turn it is, and whose bytes have not gone out yet
     next: float = 0.0  # when the next would be exactly on time
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)  # one at a time looks at the clock
 
     def turn(self, now: float, rate: float, cost: int) -> float:
-        """Count a send that takes `cost` calls; or say for how many seconds it has to wait."""
+        """Let a message of `cost` calls go; or say for how many seconds it has to wait."""
         if self.next - BURST > now:
             return self.next - BURST - now
         while self.sent and self.sent[0] <= now - SECOND:
             self.sent.popleft()
         most = int(rate) - int(rate) // SPARE
-        over = len(self.sent) + cost - max(most, cost)
+        over = len(self.sent) + self.leaving + cost - max(most, cost)
+        if over > len(self.sent):
+            return SHORTLY  # none of those that left will make room before others have left
         if over > 0:
             return self.sent[over - 1] + SECOND - now
-        self.sent.extend([now] * cost)
+        self.leaving += cost
         self.next = max(self.next, now) + cost / rate
         return 0.0
+
+    def left(self, now: float) -> None:
+        """The bytes of a call went out. A busy loop may take long from its turn until then."""
+        self.leaving -= 1
+        self.sent.append(now)
+
+
+@dataclass(slots=True)
+class Turn:
+    """The calls that one message may make, each counted as its bytes go out."""
+
+    pace: Pace | None  # None: on this channel nothing is counted
+    owed: int = 0
+
+    def left(self) -> None:
+        if self.pace and self.owed:
+            self.owed -= 1
+            self.pace.left(time.monotonic())
+
+    def end(self) -> None:
+        """What was not called counts all the same: it may have been, in a way that tells nobody."""
+        while self.pace and self.owed:
+            self.left()
 
 
 @dataclass(slots=True, eq=False)

@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from bot import outcomes, rate, timing
-from bot.channel import Broken, SendError, TryLater, Uncertain, Windowed
-from bot.post import Post, Ready, Settle
+from bot.channel import Broken, SendError, TryLater, Uncertain, Windowed, leaving
+from bot.post import Post, Ready, Settle, Turn
 from storage import outbox, receipts
 from storage.database import writing
 from storage.outbox import Letter
@@ -28,8 +28,10 @@ async def deliver(post: Post, ready: Ready) -> Settle | None:
     """Send one letter in its turn, and note that; or what is to be written if it was not sent."""
     letter = ready.letter
     noting = post.flights if letter.invitation_id else None
+    turn = Turn(post.paces.get(letter.channel))
+    leaving.set(turn.left)
     try:
-        if kept := await _kept(post, ready):
+        if kept := await _kept(post, ready, turn):
             return kept
         provider_id = await _send(post, ready)
     except SendError as error:
@@ -39,13 +41,15 @@ async def deliver(post: Post, ready: Ready) -> Settle | None:
     except Exception as error:
         log.exception("a fault of ours in sending", channel=letter.channel)
         return _unsent(post, letter, Uncertain(f"{type(error).__name__} in our own program"))
+    finally:
+        turn.end()
     if noting:
         (noting.asked if ready.template else noting.taken)(letter.id, provider_id)
     _noted(post, ready, provider_id)
     return None
 
 
-async def _kept(post: Post, ready: Ready) -> Settle | None:
+async def _kept(post: Post, ready: Ready, turn: Turn) -> Settle | None:
     """Wait for the letter's turn; what is to be written if it may not go out after all."""
     letter, handed = ready.letter, None
     if letter.invitation_id:
@@ -61,6 +65,7 @@ async def _kept(post: Post, ready: Ready) -> Settle | None:
         async with pace.queue:
             while (wait := pace.turn(time.monotonic(), most, ready.cost)) > 0:
                 await asyncio.sleep(wait)
+            turn.owed = ready.cost
     if post.waits.get(letter.channel, 0.0) > post.seconds():
         return back(letter)
     if handed and post.clock() - handed > FRESH:

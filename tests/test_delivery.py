@@ -49,12 +49,25 @@ def test_no_second_holds_more_than_the_rate_also_after_a_stall() -> None:
     for _ in range(200):
         while (wait := pace.turn(now, 25.0, 1)) > 0:
             now += wait
+        pace.left(now)
         sent.append(now)
         if len(sent) == 60:
             now += 5  # a stall: everything after it is late
     for moment in sent:
         assert sum(moment <= other < moment + 1 for other in sent) <= 25
     assert len(sent) / (sent[-1] - sent[0] - 5) > 23
+
+
+def test_what_leaves_later_than_its_turn_counts_from_when_it_left() -> None:
+    pace, sent = Pace(), []
+    for place in range(25):
+        assert pace.turn(1000 + place / 25, 25.0, 1) == 0
+    assert pace.turn(1001.5, 25.0, 1) > 0  # nobody knows yet in which second they will be
+    for place in range(25):
+        sent.append(1001.5 + place / 1000)
+        pace.left(sent[-1])
+    assert pace.turn(sent[0] + 1, 25.0, 1) > 0
+    assert pace.turn(sent[0] + 1.03, 25.0, 1) == 0
 
 
 def test_slots_of_all_workers_are_one_row(there: Forums) -> None:
