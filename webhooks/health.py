@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import text
 
 from bot import wiring
@@ -36,6 +35,9 @@ def live() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Counts only; nothing that says anything of a person."""
+    # here: a megabyte of which a server has use only where somebody watches it so
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
     parts = _parts()
     with database.reading(parts.engine) as db:
         found = health.figures(db, parts.clock())
