@@ -1,4 +1,4 @@
-"""Claim, send, settle: one loop that empties the outbox at the pace that each provider allows."""
+"""Claim and settle: one loop that empties the outbox at the pace that each provider allows."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dialogs import asking, kinds, language, minors, moments, moving, replies, s
 from dialogs.moving import Asked, Turn
 from dialogs.phrases import say
 from dialogs.questions import FILES, MOMENTS, NUMBERS, REPEAT_ROLE, Option, Question
-from dialogs.state import Dialog, Effect, Keep, Say, Speak, Talk
+from dialogs.state import Dialog, Effect, Keep, Say, Speak, Talk, with_top
 from dialogs.values import Choice, Inbound, Language
 from dialogs.walking import Library
 
@@ -209,7 +209,7 @@ def kept(
 ) -> Turn:
     """Store the answer to the question being asked, and go on to the next."""
     changed, effects = kept_in(asked, value, said, inbound, library, talk.language)
-    talk = talk._replace(dialogs=(*talk.dialogs[:-1], changed), offered=())
+    talk = with_top(talk, changed)._replace(offered=())
     talk, offer = _offer_to_switch(talk, effects, asked[1])
     if offer:
         return talk, [*effects, *offer]
@@ -281,7 +281,7 @@ def missed(talk: Talk, asked: Asked, library: Library, fault: str = "") -> Turn:
     """Not understood: each time more helpful, and never the same sentence twice."""
     dialog, question, _ = asked
     misses = dialog.misses + 1
-    missed = dialog._replace(misses=misses, ticked=dialog.ticked)
+    missed = dialog._replace(misses=misses)
     talk = moving.replaced(talk, dialog, missed)._replace(offered=())
     if dialog.id != (talk.top.id if talk.top else ""):
         return moving.ask_again(
